@@ -1,0 +1,37 @@
+# mb_add_test(NAME name SOURCES a.c ... [LIBS lib ...] [LABELS threads golden cli ...] [WRAP pread ...])
+# One cmocka binary per module, in <build>/tests; its name is appended to <build>/tests.list for scripts/test.sh.
+# LABELS: threads = also run under TSan; golden = needs ../shared/data or the default model, Release build only.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND AND MB_TESTS)
+  pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
+  if(NOT CMOCKA_FOUND)
+    message(STATUS "cmocka not found: tests are left out (apt-get install libcmocka-dev)")
+  endif()
+endif()
+set_property(GLOBAL PROPERTY MB_TEST_LINES "")
+
+function(mb_add_test)
+  cmake_parse_arguments(T "" "NAME" "SOURCES;LIBS;LABELS;WRAP;DEFS" ${ARGN})
+  if(NOT MB_TESTS OR NOT CMOCKA_FOUND)
+    return()
+  endif()
+  add_executable(${T_NAME} ${T_SOURCES})
+  target_link_libraries(${T_NAME} PRIVATE ${T_LIBS} PkgConfig::CMOCKA)
+  target_compile_definitions(${T_NAME} PRIVATE MB_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             MB_BINARY_DIR="${CMAKE_BINARY_DIR}" ${T_DEFS})
+  foreach(symbol ${T_WRAP})
+    target_link_options(${T_NAME} PRIVATE "-Wl,--wrap=${symbol}")
+  endforeach()
+  set_target_properties(${T_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  add_test(NAME ${T_NAME} COMMAND ${T_NAME})
+  set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600)
+  string(REPLACE ";" "," labels "${T_LABELS}")
+  set_property(GLOBAL APPEND PROPERTY MB_TEST_LINES "${T_NAME} [${labels}]")
+endfunction()
+
+# Call once, last: writes the list that the test script reads.
+function(mb_write_test_list)
+  get_property(lines GLOBAL PROPERTY MB_TEST_LINES)
+  string(REPLACE ";" "\n" text "${lines}")
+  file(WRITE "${CMAKE_BINARY_DIR}/tests.list" "${text}\n")
+endfunction()

@@ -1,0 +1,261 @@
+/**
+ * eng/engine.h - the bundled inference engine: open a model, tokenize, evaluate, generate. All that a user needs.
+ *
+ * The engine is a library: it never prints, never exits, knows nothing of benchmarks. Functions return ENG_OK or a negative
+ * ENG_E* with a one-line sentence in struct eng_error. All stamps are CLOCK_MONOTONIC_RAW in ns.
+ *
+ *     struct eng_model *m; struct eng_session *s; struct eng_error e;
+ *     eng_model_open(&m, "model.gguf", NULL, &e);
+ *     eng_session_open(&s, m, NULL, &e);
+ *     eng_generate(s, &request, &result, &e);
+ *     eng_session_close(s); eng_model_close(m);
+ *
+ * Thread: a model is read-only after open and may serve several sessions in several threads; a session belongs to one thread.
+ */
+#ifndef ENG_ENGINE_H
+#define ENG_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ENG_MUST_CHECK __attribute__((warn_unused_result))
+
+enum eng_status {
+    ENG_OK = 0,
+    ENG_EINVAL = -1,   /* the caller gave something that cannot be used */
+    ENG_ENOMEM = -2,
+    ENG_EIO = -3,
+    ENG_EFORMAT = -4,  /* a damaged file, or not the expected format */
+    ENG_ENOTSUP = -5,  /* valid, but not offered here */
+    ENG_ELIMIT = -6,   /* context or buffer too small */
+    ENG_ENAN = -7,     /* a logit is not a number */
+    ENG_ECANCELED = -8 /* a callback asked to stop */
+};
+
+struct eng_error {
+    int code;
+    char text[400];    /* one line, no newline */
+};
+
+/* ---- types ---------------------------------------------------------------------------------------------------- */
+
+/* Numbers are GGUF's tensor type ids (ggml's enum ggml_type). */
+enum eng_type { ENG_TYPE_F32 = 0, ENG_TYPE_F16 = 1, ENG_TYPE_Q4_0 = 2, ENG_TYPE_Q4_1 = 3, ENG_TYPE_Q8_0 = 8, ENG_TYPE_LIMIT = 64 };
+
+const char *eng_type_name(enum eng_type type); /* "q4_1"; "unknown" */
+
+/* ---- methods: the choices of an axis --------------------------------------------------------------------------- */
+
+enum eng_family { ENG_FAMILY_BACKEND, ENG_FAMILY_QUANT, ENG_FAMILY_ACT, ENG_FAMILY_CACHE, ENG_FAMILY_EXIT, ENG_FAMILY_REDUCE, ENG_FAMILY_N };
+
+struct eng_method_param {
+    const char *name;  /* NULL ends the list */
+    int64_t def, min, max;
+    const char *help;
+};
+
+struct eng_method_info {
+    const char *name, *summary;
+    const struct eng_method_param *params; /* at most ENG_METHOD_PARAMS rows and the end row */
+    const char *unavailable;               /* NULL: can be used here; else the reason, for humans */
+};
+
+#define ENG_METHOD_PARAMS 8
+
+struct eng_method { /* a parsed choice, e.g. verify:layer=20,draft=4 */
+    const struct eng_method_info *info;
+    int64_t value[ENG_METHOD_PARAMS]; /* in the order of info->params, defaults filled in */
+};
+
+/** eng_methods() - all methods of a family; static storage; *n receives the count. Backends are probed on the first call. */
+const struct eng_method_info *const *eng_methods(enum eng_family family, size_t *n);
+
+/** eng_method_parse() - "name[:key=value,...]". ENG_EINVAL names the nearest known name or key and the allowed range.
+ *  An unavailable method parses (so that a plan can be stored and its cell skipped with info->unavailable). */
+int eng_method_parse(enum eng_family family, const char *text, struct eng_method *out, struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_method_format() - canonical text with every parameter in row order, into buf[cap]; returns buf. */
+char *eng_method_format(const struct eng_method *method, char *buf, size_t cap);
+
+/** eng_methods_conflict() - NULL when these choices can run together, else the reason (static storage).
+ *  Example: verify needs to rewind the cache, which streaming has already thrown away. */
+const char *eng_methods_conflict(const struct eng_method choice[ENG_FAMILY_N]);
+
+/* ---- observer and operator trace --------------------------------------------------------------------------------- */
+
+enum eng_mark {
+    ENG_MARK_LOAD_BEGIN, ENG_MARK_LOAD_END,
+    ENG_MARK_REQUEST_BEGIN,
+    ENG_MARK_TOKENIZE_BEGIN, ENG_MARK_TOKENIZE_END,     /* value: tokens */
+    ENG_MARK_PREFILL_BEGIN, ENG_MARK_PREFILL_END,       /* value: tokens */
+    ENG_MARK_TOKEN,                                     /* index: 0.. ; value: token id; stamped when the id is known */
+    ENG_MARK_DETOKENIZE_BEGIN, ENG_MARK_DETOKENIZE_END,
+    ENG_MARK_REQUEST_END,                               /* value: tokens generated */
+    ENG_MARK_N
+};
+
+struct eng_observer { /* called in the timed region: must be O(1) */
+    void (*mark)(void *user, enum eng_mark what, uint32_t index, int64_t value, uint64_t t_ns);
+    void *user;
+};
+
+struct eng_op_trace { /* one executed operator */
+    const char *op;            /* "matmul", "rms_norm", "rope", "attention", "silu_mul", "add", "embed", "store_kv" */
+    const char *tensor;        /* "attn_q", "ffn_down", "output", ""; static storage */
+    int layer;                 /* -1 outside the layers */
+    uint32_t m, n, k;          /* matmul: y[m tokens][n rows] over k columns; attention: m queries, n = cached tokens, k = head size x heads */
+    enum eng_type w_type, a_type, y_type;
+    uint64_t bytes_read, bytes_written; /* operands each counted once */
+    uint64_t t_begin_ns, t_end_ns;
+};
+
+struct eng_tracer { /* NULL or op == NULL: off, at no cost */
+    void (*op)(void *user, const struct eng_op_trace *trace);
+    void *user;
+};
+
+uint64_t eng_clock_ns(void); /* CLOCK_MONOTONIC_RAW */
+
+/* ---- model --------------------------------------------------------------------------------------------------------- */
+
+struct eng_model;
+
+struct eng_model_params { /* zeroed = defaults */
+    const char *quant;           /* method of ENG_FAMILY_QUANT: NULL or "file", "q8_0", "q4_0" */
+    uint32_t n_threads;          /* for requantizing and packing; 0 = 1 */
+    struct eng_observer observer;/* LOAD_BEGIN, LOAD_END */
+};
+
+struct eng_type_share { enum eng_type type; uint32_t n_tensors; uint64_t n_weights, n_bytes; };
+
+struct eng_model_info { /* all borrowed from the model */
+    const char *arch, *name;     /* "llama"; general.name or "" */
+    const char *tokenizer, *pre; /* "gpt2", "smollm" */
+    const char *chat_template;   /* NULL when the file has none */
+    uint32_t n_layers, n_ctx_train, d_model, n_heads, n_heads_kv, d_head, d_ff, n_vocab;
+    bool tied_head;
+    int32_t bos, eos, pad;       /* -1: none */
+    bool add_bos;
+    uint64_t n_params, file_bytes;
+    uint64_t weight_bytes;       /* as executed: after requantization, before any packing */
+    struct eng_type_share stored[8], executed[8]; /* by type, most bytes first; n_tensors 0 ends; rows beyond 8 are summed in the last */
+};
+
+/** eng_model_open() - GGUF v2/v3, or llama2.c's .bin (its tokenizer is looked for as tok512.bin / tokenizer.bin beside it).
+ *  @params may be NULL. Every count, offset, type and key is checked before use; a damaged file is ENG_EFORMAT with what and at
+ *  which offset. On failure *out is NULL. Close with eng_model_close(). */
+int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err) ENG_MUST_CHECK;
+void eng_model_close(struct eng_model *model); /* accepts NULL */
+const struct eng_model_info *eng_model_info(const struct eng_model *model);
+
+/* ---- tokenizer ------------------------------------------------------------------------------------------------------- */
+
+enum eng_tokenize_flags {
+    ENG_TOKENIZE_SPECIAL = 1, /* special tokens written in the text are recognised */
+    ENG_TOKENIZE_BOS = 2,     /* add BOS in front where the model asks for it (info.add_bos) */
+};
+
+/** eng_tokenize() - @text[n_bytes], any bytes (invalid UTF-8 never fails). Writes up to @cap ids to @ids and the full count to
+ *  *n; ENG_ELIMIT when cap was too small (call again). Never more than n_bytes + 2 tokens. Reentrant. */
+int eng_tokenize(const struct eng_model *model, const char *text, size_t n_bytes, unsigned flags, int32_t *ids, size_t cap, size_t *n,
+                 struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_detokenize() - bytes of @ids into buf[cap], NUL-terminated when room; *n_bytes receives the full length.
+ *  @special: print special tokens. ENG_ELIMIT when cap was too small; ids outside the vocabulary are ENG_EINVAL. Reentrant. */
+int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_ids, bool special, char *buf, size_t cap, size_t *n_bytes,
+                   struct eng_error *err) ENG_MUST_CHECK;
+
+bool eng_token_is_eog(const struct eng_model *model, int32_t id); /* end of text, turn or message */
+
+/* ---- chat ------------------------------------------------------------------------------------------------------------- */
+
+/** eng_chat_turn() - text that makes the model answer one user turn, after the model's chat template, into buf[cap].
+ *  @first: the conversation starts (the template's default system turn is included); otherwise the text also closes the
+ *  assistant turn that was just generated. ENG_ENOTSUP when the template is none that we know: said, never guessed. */
+int eng_chat_turn(const struct eng_model *model, bool first, const char *user_text, char *buf, size_t cap, size_t *n_bytes,
+                  struct eng_error *err) ENG_MUST_CHECK;
+
+/* ---- session ------------------------------------------------------------------------------------------------------------ */
+
+struct eng_session;
+
+struct eng_session_params { /* zeroed = defaults */
+    uint32_t n_ctx;           /* tokens in the cache; 0 = min(model, 2048). A reduction method may need fewer */
+    uint32_t n_batch;         /* tokens per prefill batch; 0 = 512 */
+    uint32_t n_threads;       /* 0 = 1 */
+    const char *backend;      /* methods; NULL = cpu, q8, f16, f16, none, none */
+    const char *act;          /* "q8" or "f32" */
+    const char *cache_type_k, *cache_type_v; /* "f16" or "f32" */
+    const char *early_exit, *token_reduction;
+    struct eng_observer observer;
+    struct eng_tracer tracer;
+};
+
+int eng_session_open(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err) ENG_MUST_CHECK;
+void eng_session_close(struct eng_session *session); /* accepts NULL */
+
+struct eng_session_info {
+    uint64_t kv_bytes, scratch_bytes;
+    uint32_t n_ctx, n_kept, n_seen; /* cache slots; tokens kept now; tokens evaluated since reset */
+    uint64_t n_drafted, n_accepted; /* since open */
+    const char *kernels;            /* names of the kernel set in use, e.g. "avx512vnni" */
+};
+void eng_session_info(const struct eng_session *session, struct eng_session_info *info);
+
+/** eng_session_reset() - forget all tokens. */
+void eng_session_reset(struct eng_session *session);
+
+/** eng_session_rewind() - keep the first n_keep tokens only. ENG_ENOTSUP under a reduction method that has dropped some. */
+int eng_session_rewind(struct eng_session *session, uint32_t n_keep, struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_eval() - append @ids[n] (n >= 1) to the cache. @logits: NULL, or [n][n_vocab] for every position.
+ *  Logits of the last position stay readable through eng_logits() until the next call. ENG_ELIMIT when the cache is full,
+ *  ENG_ENAN when the last logits are not finite. n <= 16: bit-identical to n single calls. */
+int eng_eval(struct eng_session *session, const int32_t *ids, size_t n, float *logits, struct eng_error *err) ENG_MUST_CHECK;
+const float *eng_logits(const struct eng_session *session); /* [n_vocab]; NULL before the first eng_eval() */
+
+struct eng_sampling { float temperature, top_p; uint32_t top_k; uint64_t seed; }; /* temperature 0: greedy; top_k 0, top_p 0 or 1: off */
+
+/** eng_sample() - draw one id from logits[n_vocab]. *state is the generator (start it with the seed). Allocation-free after
+ *  eng_session_open(). Order: top-k, softmax with temperature, top-p, draw. */
+int32_t eng_sample(struct eng_session *session, const float *logits, const struct eng_sampling *how, uint64_t *state);
+
+struct eng_generate_request {
+    const char *text;         /* prompt, or NULL and ids */
+    size_t n_text;
+    unsigned tokenize_flags;
+    const int32_t *ids;       /* [n_ids] already tokenized */
+    size_t n_ids;
+    uint32_t max_gen;
+    bool ignore_eos;          /* go on to max_gen; end-of-text tokens are ordinary output */
+    struct eng_sampling sampling;
+    bool (*on_token)(void *user, int32_t id); /* optional; false = stop; not called inside batches that are being verified */
+    void *user;
+};
+
+struct eng_generate_result { /* arrays are the caller's */
+    int32_t *ids;  size_t cap_ids;  uint32_t n_gen;
+    char *text;    size_t cap_text; size_t n_text;  /* text may be NULL: then no detokenizing */
+    uint32_t n_prompt;        /* tokens evaluated as prompt */
+    uint32_t n_drafted, n_accepted;
+    bool stopped_at_eog;
+};
+
+/** eng_generate() - tokenize, prefill on top of what the cache holds, decode. Marks go to the observer. Early exit and token
+ *  reduction as the session says. The last generated token is not in the cache yet: the next call evaluates it first. */
+int eng_generate(struct eng_session *session, const struct eng_generate_request *rq, struct eng_generate_result *rs, struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_score() - sum of ln p(ids[i] | ids[0..i-1]) over i in [n_context, n_ids), n_context >= 1, cache reset first.
+ *  *greedy: every such token was the arg-max (ties: lowest id). Softmax in double. */
+int eng_score(struct eng_session *session, const int32_t *ids, size_t n_ids, size_t n_context, double *log_likelihood, bool *greedy,
+              struct eng_error *err) ENG_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

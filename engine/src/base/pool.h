@@ -1,0 +1,22 @@
+/**
+ * pool.h - a fork-join pool: spin shortly, then sleep on a futex/condvar, so that an oversubscribed machine still makes progress.
+ * The caller is worker 0. No allocation per run. Thread: one caller at a time.
+ */
+#ifndef ENG_BASE_POOL_H
+#define ENG_BASE_POOL_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct eng_pool;
+
+int eng_pool_open(struct eng_pool **out, uint32_t n_threads, struct eng_error *err) ENG_MUST_CHECK; /* n_threads >= 1 */
+void eng_pool_close(struct eng_pool *pool);                                                          /* accepts NULL */
+uint32_t eng_pool_threads(const struct eng_pool *pool);
+
+/** eng_pool_run() - call fn(arg, i_task, i_worker) once for each i_task in [0, n_tasks), spread over the workers; returns when all
+ *  are done. Tasks are taken one by one (atomic counter), so unequal cores balance. The result must not depend on who does what. */
+void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, uint32_t i_worker), void *arg, uint32_t n_tasks);
+
+#endif

@@ -1,0 +1,32 @@
+/**
+ * types.h - weight formats. One row per type in types.def; a type file exports one const struct eng_type_traits.
+ * Layouts are GGUF's (little-endian; ggml-common.h): q4_0 18 bytes/32, q4_1 20/32, q8_0 34/32, f16, f32.
+ */
+#ifndef ENG_TYPES_TYPES_H
+#define ENG_TYPES_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eng/engine.h"
+
+struct eng_type_traits {
+    enum eng_type type;
+    const char *name;                     /* "q4_1" */
+    uint32_t block_elems, block_bytes;
+    /** Exact values of n elements (multiple of block_elems). Reference, bit-exact against golden bytes. */
+    void (*decode)(const void *blocks, float *x, size_t n);
+    /** ggml's reference quantizer, byte-exact. */
+    void (*encode)(const float *x, void *blocks, size_t n);
+};
+
+/** eng_type_traits() - NULL when the type is not supported (any value of the enum or beyond is a fair question). */
+const struct eng_type_traits *eng_type_traits(uint32_t type);
+
+/** eng_type_row_bytes() - bytes of a row of n_cols elements; 0 when n_cols is no multiple of the block or the product overflows. */
+size_t eng_type_row_bytes(const struct eng_type_traits *traits, size_t n_cols);
+
+float eng_f16_to_f32(uint16_t h);   /* exact */
+uint16_t eng_f32_to_f16(float f);   /* round to nearest even */
+
+#endif

@@ -1,0 +1,50 @@
+/**
+ * options.h - command lines from rows: one row = parsing, --help and man page. Axis rows (base/axis.def) become flags by themselves.
+ */
+#ifndef MB_HARNESS_OPTIONS_H
+#define MB_HARNESS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/axis.h"
+#include "base/error.h"
+
+enum mb_opt_kind { MB_OPT_FLAG /* bool */, MB_OPT_TEXT /* const char * */, MB_OPT_U32, MB_OPT_U64, MB_OPT_F32, MB_OPT_AXIS /* const char *axis[] */ };
+
+struct mb_opt_row {
+    const char *name;        /* "--db"; NULL ends the list */
+    const char *alias;       /* "-o" or a second long name, or NULL */
+    enum mb_opt_kind kind;
+    size_t offset;           /* into the command's options struct */
+    const char *value_name;  /* "FILE"; NULL for FLAG */
+    double min, max;         /* numbers */
+    const char *help;        /* one sentence with the default */
+};
+
+struct mb_command {
+    const char *name, *operands; /* "run", "PLAN" */
+    const char *summary;         /* one line */
+    const char *description;     /* paragraph for --help and the man page */
+    const struct mb_opt_row *rows;
+    bool takes_axes;             /* adds a flag per axis row, stored in `const char *axis[MB_AXIS_N]` at axis_offset */
+    size_t axis_offset;
+    int (*run)(int argc, char **argv); /* exit code */
+    bool hidden;
+};
+
+/** mb_opt_parse() - fill *options from argv[1..]; operands are moved to the front of argv[1..] and counted in *n_operands.
+ *  "--" ends options; "--name=value" and "--name value"; '_' and '-' are the same in long names. --help prints to stdout and
+ *  returns 1 (the caller exits 0). Errors: MB_EINVAL, one sentence naming the nearest known option. */
+int mb_opt_parse(const struct mb_command *command, int argc, char **argv, void *options, int *n_operands, struct mb_error *err) MB_MUST_CHECK;
+
+void mb_opt_print_help(const struct mb_command *command, FILE *out);
+
+/** mb_commands() - every subcommand; *n receives their number. Rows are declared in commands.def, one cmd_<name>.c each. */
+const struct mb_command *const *mb_commands(size_t *n);
+
+/** mb_complain() - "meltbench: <sentence>" on stderr, at most three lines; for usage errors plus "try: meltbench CMD --help". Returns the exit code. */
+int mb_complain(const struct mb_command *command, const struct mb_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/**
+ * plan.h - a plan file, checked and expanded into cells. YAML through libyaml; every error has file:line:column, and an unknown
+ * key names the nearest known one. Expansion order: models, then axes in axis.def order (first slowest), then workloads.
+ * Ownership: everything hangs on struct mb_plan and goes with mb_plan_free().
+ */
+#ifndef MB_HARNESS_PLAN_H
+#define MB_HARNESS_PLAN_H
+
+#include "base/cell.h"
+#include "base/digest.h"
+#include "base/error.h"
+
+enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
+
+struct mb_protocol {
+    uint32_t repetitions;   /* measured trials per cell; a workload's own `repetitions` wins */
+    int32_t warmup;         /* -1 auto, else so many */
+    enum mb_order order;
+    uint64_t seed;
+    uint32_t timeout_s;     /* of one repetition (and of opening the model) */
+    int32_t cooldown_s;     /* -1 auto (wait until the hottest zone stops falling, at most 60 s, only where there is a zone), else fixed */
+};
+
+struct mb_plan_cell {
+    struct mb_cell cell;
+    char hash[MB_DIGEST_HEX];
+    char *config_json;      /* canonical: sorted keys, compact */
+    char *label;            /* short, for progress: axes that vary, and the workload */
+    char *refused;          /* NULL, or why this cell is not run: combination, unavailable backend, method out of range for the model */
+    char model_sha256[MB_DIGEST_HEX]; /* "" without a model */
+    uint64_t model_bytes;
+    uint32_t repetitions;
+};
+
+struct mb_plan {
+    char *name, *path;
+    char hash[MB_DIGEST_HEX];
+    char *text;             /* canonical JSON of the checked plan */
+    char *collect;          /* comma list for mb_collect_open() */
+    uint64_t period_ns;     /* of polled collectors; `collect_period_ms`, default 10 ms */
+    struct mb_protocol protocol;
+    struct mb_plan_cell *cells;
+    size_t n_cells;
+};
+
+struct mb_plan_env {        /* where things are; NULL fields have defaults */
+    const char *data_dir;   /* --data, else $MELTBENCH_DATA, else NULL */
+    const char *share_dir;  /* shipped workloads/data: $MELTBENCH_SHARE, else the source tree, else the install prefix */
+};
+
+int mb_plan_load(struct mb_plan **out, const char *path, const struct mb_plan_env *env, struct mb_error *err) MB_MUST_CHECK;
+void mb_plan_free(struct mb_plan *plan); /* accepts NULL */
+
+/**
+ * mb_plan_single() - a plan of one cell (or of the product of lists) made from flags: what `bench`, `generate` and `eval` run.
+ * axis[] holds comma lists (NULL = default); options is the workload's JSON object.
+ */
+int mb_plan_single(struct mb_plan **out, const char *name, const char *const axis[MB_AXIS_N], const char *runner, const char *workload,
+                   json_t *options, const struct mb_protocol *protocol, const char *collect, const struct mb_plan_env *env,
+                   struct mb_error *err) MB_MUST_CHECK;
+
+/**
+ * mb_cell_check() - NULL when the cell can run, else the reason: a method that is unavailable here, a conflict between methods
+ * (eng_methods_conflict()), a workload that the method spoils (accuracy with streaming when the context does not fit, ...).
+ */
+const char *mb_cell_refusal(const struct mb_cell *cell, char *buf, size_t cap);
+
+#endif
