@@ -1,0 +1,316 @@
+/*
+ * run_engine.c - the bundled engine as a runner: one model and one session per cell, configured by the cell's axes.
+ * The engine's marks become events here; everything that allocates happens in open() and prepare().
+ */
+#include <eng/engine.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "runners/runner.h"
+#include "runners/score_engine.h"
+
+enum { TURN_SLACK_BYTES = 1024 }; /* what a chat template adds to a turn */
+
+struct engine_state {
+    struct eng_model *model;
+    struct eng_session *session;
+    const struct mb_event_sink *events; /* where marks of the call under way go; NULL outside calls */
+    uint32_t request;
+    char *tensor_types;
+    char *turn;                          /* rendered chat turn */
+    size_t n_turn, cap_turn;
+    int32_t *ids;                        /* prompt of exactly n_prompt tokens */
+    size_t n_ids, cap_ids;
+    struct mb_score_cache score;
+    bool exits_early;
+    uint64_t drafted_before, accepted_before; /* engine's totals when the trial began */
+};
+
+static void on_mark(void *user, enum eng_mark what, uint32_t index, int64_t value, uint64_t t_ns)
+{
+    static const enum mb_event_kind kind_of[ENG_MARK_N] = {
+        [ENG_MARK_LOAD_BEGIN] = MB_EVENT_LOAD_BEGIN,
+        [ENG_MARK_LOAD_END] = MB_EVENT_LOAD_END,
+        [ENG_MARK_REQUEST_BEGIN] = MB_EVENT_REQUEST_BEGIN,
+        [ENG_MARK_TOKENIZE_BEGIN] = MB_EVENT_TOKENIZE_BEGIN,
+        [ENG_MARK_TOKENIZE_END] = MB_EVENT_TOKENIZE_END,
+        [ENG_MARK_PREFILL_BEGIN] = MB_EVENT_PREFILL_BEGIN,
+        [ENG_MARK_PREFILL_END] = MB_EVENT_PREFILL_END,
+        [ENG_MARK_TOKEN] = MB_EVENT_TOKEN,
+        [ENG_MARK_DETOKENIZE_BEGIN] = MB_EVENT_DETOKENIZE_BEGIN,
+        [ENG_MARK_DETOKENIZE_END] = MB_EVENT_DETOKENIZE_END,
+        [ENG_MARK_REQUEST_END] = MB_EVENT_REQUEST_END,
+    };
+    struct engine_state *st = user;
+    if (!st->events)
+        return;
+    const struct mb_event event = {.t_ns = t_ns, .value = value, .request = st->request, .index = index, .kind = kind_of[what]};
+    st->events->put(st->events->user, &event);
+}
+
+/* An engine failure in the suite's words: the sentence is the engine's, the code is what the session acts on. */
+static int from_engine(const struct eng_error *from, struct mb_error *err)
+{
+    switch (from->code) {
+    case ENG_ENOMEM: return mb_fail(err, MB_ENOMEM, "%s", from->text);
+    case ENG_EIO: return mb_fail(err, MB_EIO, "%s", from->text);
+    case ENG_EFORMAT: return mb_fail(err, MB_EFORMAT, "%s", from->text);
+    case ENG_ENOTSUP: return mb_fail(err, MB_ENOTSUP, "%s", from->text);
+    case ENG_EINVAL: return mb_fail(err, MB_EINVAL, "%s", from->text);
+    case ENG_ENAN: return mb_fail(err, MB_EFAILED, "NaN: %s", from->text);
+    default: return mb_fail(err, MB_EFAILED, "%s", from->text);
+    }
+}
+
+static int engine_probe(struct mb_error *why)
+{
+    struct mb_strbuf found = {0};
+    size_t n;
+    const struct eng_method_info *const *backends = eng_methods(ENG_FAMILY_BACKEND, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!backends[i]->unavailable)
+            mb_strbuf_printf(&found, "%s%s", found.n_bytes ? ", " : "backends: ", backends[i]->name);
+    mb_fail(why, MB_OK, "%s", mb_strbuf_text(&found));
+    mb_strbuf_release(&found);
+    return MB_OK;
+}
+
+static char *describe_types(const struct eng_type_share shares[8])
+{
+    struct mb_strbuf sb = {0};
+    mb_strbuf_puts(&sb, "[");
+    for (int i = 0; i < 8 && shares[i].n_tensors; i++)
+        mb_strbuf_printf(&sb, "%s{\"type\":\"%s\",\"tensors\":%u,\"weights\":%llu,\"bytes\":%llu}", i ? "," : "",
+                         eng_type_name(shares[i].type), shares[i].n_tensors, (unsigned long long)shares[i].n_weights,
+                         (unsigned long long)shares[i].n_bytes);
+    mb_strbuf_puts(&sb, "]");
+    return mb_strbuf_take(&sb);
+}
+
+static int engine_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, const struct mb_event_sink *events, struct mb_error *err)
+{
+    struct engine_state *st = state;
+    struct eng_error e = {0};
+    const uint32_t n_threads = (uint32_t)strtoul(cell->axis[MB_AXIS_THREADS], NULL, 10);
+    const struct eng_observer observer = {.mark = on_mark, .user = st};
+    st->events = events;
+    const struct eng_model_params mp = {.quant = cell->axis[MB_AXIS_QUANT], .n_threads = n_threads, .observer = observer};
+    int rc = eng_model_open(&st->model, cell->model_path, &mp, &e);
+    st->events = NULL;
+    if (rc)
+        return from_engine(&e, err);
+    const struct eng_model_info *info = eng_model_info(st->model);
+    const struct eng_session_params sp = {
+        .n_ctx = n_ctx && n_ctx < info->n_ctx_train ? n_ctx : info->n_ctx_train,
+        .n_threads = n_threads,
+        .backend = cell->axis[MB_AXIS_BACKEND],
+        .act = cell->axis[MB_AXIS_ACT],
+        .cache_type_k = cell->axis[MB_AXIS_CACHE_TYPE_K],
+        .cache_type_v = cell->axis[MB_AXIS_CACHE_TYPE_V],
+        .early_exit = cell->axis[MB_AXIS_EARLY_EXIT],
+        .token_reduction = cell->axis[MB_AXIS_TOKEN_REDUCTION],
+        .observer = observer,
+    };
+    rc = eng_session_open(&st->session, st->model, &sp, &e);
+    if (rc)
+        return from_engine(&e, err);
+    st->exits_early = strcmp(cell->axis[MB_AXIS_EARLY_EXIT], "none") != 0;
+    st->tensor_types = describe_types(info->executed);
+    return st->tensor_types ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for the model's facts");
+}
+
+static int grow(void **array, size_t *cap, size_t need, size_t elem_bytes, struct mb_error *err)
+{
+    if (need <= *cap)
+        return MB_OK;
+    void *grown = realloc(*array, need * elem_bytes);
+    if (!grown)
+        return mb_fail(err, MB_ENOMEM, "no memory for a request of %zu items", need);
+    *array = grown;
+    *cap = need;
+    return MB_OK;
+}
+
+/* The text's tokens, repeated or cut to exactly rq->n_prompt. */
+static int prepare_exact_prompt(struct engine_state *st, const struct mb_request *rq, struct mb_error *err)
+{
+    struct eng_error e = {0};
+    const size_t n_text = strlen(rq->text), cap = n_text + 2 > rq->n_prompt ? n_text + 2 : rq->n_prompt;
+    if (grow((void **)&st->ids, &st->cap_ids, cap, sizeof(*st->ids), err))
+        return err->code;
+    size_t n = 0;
+    if (eng_tokenize(st->model, rq->text, n_text, 0, st->ids, st->cap_ids, &n, &e))
+        return from_engine(&e, err);
+    if (n == 0)
+        return mb_fail(err, MB_EINVAL, "%s: the prompt text is empty", rq->item);
+    for (size_t i = n; i < rq->n_prompt; i++)
+        st->ids[i] = st->ids[i - n];
+    st->n_ids = rq->n_prompt;
+    return MB_OK;
+}
+
+static int prepare_chat_turn(struct engine_state *st, const struct mb_request *rq, struct mb_error *err)
+{
+    struct eng_error e = {0};
+    const size_t need = strlen(rq->text) + TURN_SLACK_BYTES;
+    if (grow((void **)&st->turn, &st->cap_turn, need, 1, err))
+        return err->code;
+    int rc = eng_chat_turn(st->model, rq->fresh, rq->text, st->turn, st->cap_turn, &st->n_turn, &e);
+    if (rc == ENG_ELIMIT) { /* the template is longer than our slack */
+        if (grow((void **)&st->turn, &st->cap_turn, st->n_turn + 1, 1, err))
+            return err->code;
+        rc = eng_chat_turn(st->model, rq->fresh, rq->text, st->turn, st->cap_turn, &st->n_turn, &e);
+    }
+    return rc ? from_engine(&e, err) : MB_OK;
+}
+
+static int engine_prepare(void *state, const struct mb_request *rq, struct mb_error *err)
+{
+    struct engine_state *st = state;
+    struct eng_error e = {0};
+    int rc;
+    switch (rq->kind) {
+    case MB_REQUEST_SCORE:
+        rc = mb_score_prepare(&st->score, st->model, rq, &e);
+        return rc ? from_engine(&e, err) : MB_OK;
+    case MB_REQUEST_PERPLEXITY:
+        rc = mb_perplexity_prepare(&st->score, st->model, rq, &e);
+        return rc ? from_engine(&e, err) : MB_OK;
+    case MB_REQUEST_GENERATE:
+        break;
+    }
+    if (rq->fresh)
+        eng_session_reset(st->session);
+    if (rq->n_prompt)
+        return prepare_exact_prompt(st, rq, err);
+    return rq->chat ? prepare_chat_turn(st, rq, err) : MB_OK;
+}
+
+static int run_generate(struct engine_state *st, const struct mb_request *rq, struct mb_result *rs, struct eng_error *e)
+{
+    struct eng_generate_request g = {
+        .max_gen = rq->max_gen,
+        .ignore_eos = rq->ignore_eos,
+        .sampling = {.temperature = rq->temperature, .top_p = rq->top_p, .top_k = rq->top_k, .seed = rq->seed},
+    };
+    if (rq->n_prompt) {
+        g.ids = st->ids;
+        g.n_ids = st->n_ids;
+    } else {
+        g.text = rq->chat ? st->turn : rq->text;
+        g.n_text = rq->chat ? st->n_turn : strlen(rq->text);
+        g.tokenize_flags = ENG_TOKENIZE_SPECIAL | (rq->fresh ? ENG_TOKENIZE_BOS : 0);
+    }
+    struct eng_generate_result r = {.ids = (int32_t *)rs->tokens, .cap_ids = rs->cap_tokens, .text = rs->text, .cap_text = rs->cap_text};
+    const int rc = eng_generate(st->session, &g, &r, e);
+    rs->n_prompt = r.n_prompt;
+    rs->n_gen = r.n_gen;
+    rs->n_drafted = r.n_drafted;
+    rs->n_accepted = r.n_accepted;
+    rs->stopped_at_eos = r.stopped_at_eog;
+    return rc;
+}
+
+static int engine_run(void *state, const struct mb_request *rq, struct mb_result *rs, const struct mb_event_sink *events, struct mb_error *err)
+{
+    struct engine_state *st = state;
+    struct eng_error e = {0};
+    int rc;
+    st->events = events;
+    st->request = rq->index;
+    switch (rq->kind) {
+    case MB_REQUEST_SCORE:
+    case MB_REQUEST_PERPLEXITY:
+        on_mark(st, ENG_MARK_REQUEST_BEGIN, 0, 0, eng_clock_ns());
+        rc = mb_score_run(&st->score, st->session, rq, rs, &e);
+        on_mark(st, ENG_MARK_REQUEST_END, 0, 0, eng_clock_ns());
+        break;
+    default:
+        rc = run_generate(st, rq, rs, &e);
+    }
+    st->events = NULL;
+    struct eng_session_info info;
+    eng_session_info(st->session, &info);
+    rs->n_kept = info.n_kept;
+    rs->n_seen = info.n_seen;
+    return rc ? from_engine(&e, err) : MB_OK;
+}
+
+static void engine_reset(void *state)
+{
+    struct engine_state *st = state;
+    eng_session_reset(st->session);
+    mb_score_forget(&st->score);
+    struct eng_session_info info;
+    eng_session_info(st->session, &info);
+    st->drafted_before = info.n_drafted;
+    st->accepted_before = info.n_accepted;
+}
+
+static int engine_report(void *state, struct mb_record *record, struct mb_error *err)
+{
+    struct engine_state *st = state;
+    struct eng_session_info info;
+    eng_session_info(st->session, &info);
+    const struct {
+        enum mb_metric metric;
+        double value;
+        bool wanted;
+    } rows[] = {
+        {MB_METRIC_WEIGHT_BYTES, (double)eng_model_info(st->model)->weight_bytes, true},
+        {MB_METRIC_KV_BYTES, (double)info.kv_bytes, true},
+        {MB_METRIC_SCRATCH_BYTES, (double)info.scratch_bytes, true},
+        {MB_METRIC_KEPT_TOKENS, (double)info.n_kept, true},
+        {MB_METRIC_SEEN_TOKENS, (double)info.n_seen, true},
+        {MB_METRIC_EXIT_DRAFTED, (double)(info.n_drafted - st->drafted_before), st->exits_early},
+        {MB_METRIC_EXIT_ACCEPTED, (double)(info.n_accepted - st->accepted_before), st->exits_early},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].wanted && mb_record_add_metric(record, rows[i].metric, "", "engine", MB_ORIGIN_MEASURED, rows[i].value))
+            return mb_fail(err, MB_ENOMEM, "no memory for the engine's figures");
+    return MB_OK;
+}
+
+static void engine_facts(void *state, struct mb_runner_facts *facts)
+{
+    struct engine_state *st = state;
+    const struct eng_model_info *info = eng_model_info(st->model);
+    *facts = (struct mb_runner_facts){
+        .arch = info->arch,
+        .n_params = info->n_params,
+        .weight_bytes = info->weight_bytes,
+        .n_layers = info->n_layers,
+        .n_ctx_train = info->n_ctx_train,
+        .tensor_types = st->tensor_types,
+    };
+}
+
+static void engine_close(void *state)
+{
+    struct engine_state *st = state;
+    eng_session_close(st->session);
+    eng_model_close(st->model);
+    mb_score_release(&st->score);
+    free(st->tensor_types);
+    free(st->turn);
+    free(st->ids);
+    *st = (struct engine_state){0};
+}
+
+const struct mb_runner_ops mb_runner_engine = {
+    .abi = MB_RUNNER_ABI,
+    .name = "engine",
+    .summary = "the bundled engine, in the worker process; the backend axis says where it computes",
+    .state_size = sizeof(struct engine_state),
+    .probe = engine_probe,
+    .open = engine_open,
+    .prepare = engine_prepare,
+    .run = engine_run,
+    .reset = engine_reset,
+    .report = engine_report,
+    .facts = engine_facts,
+    .close = engine_close,
+};

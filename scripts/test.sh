@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# test.sh - packages, build, every test. Four builds: Release (all tests, with goldens), ASan+UBSan (all but goldens), TSan (tests
+# with threads), and the engine for 64-bit Arm under qemu. Last line: "N passed, N failed, N skipped", counting test functions.
+#   scripts/test.sh [release] [asan] [tsan] [aarch64]      default: all four
+set -uo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/scripts/packages.sh"
+stages=${*:-release asan tsan aarch64}
+jobs=$(nproc)
+
+# shellcheck disable=SC2086
+need_packages "build and tests" $MB_BUILD_PACKAGES $MB_RUN_PACKAGES $MB_TEST_PACKAGES
+case " $stages " in *" aarch64 "*) need_cross_packages ;; esac
+
+if ! "$top/scripts/quickstart.sh" --model-only >/dev/null; then
+  say "the default model is not here and could not be fetched: tests that need it are skipped"
+fi
+if [ ! -d "${MELTBENCH_TEST_DATA:-$top/../shared/data}" ]; then
+  say "no ../shared/data here: tests that compare with its reference values are skipped"
+fi
+
+passed=0 failed=0 skipped=0
+# stage NAME BUILD_DIR LABELS -NOT_LABELS cmake-options...
+stage() {
+  local name=$1 build=$2 want=$3 not=$4 log counts
+  shift 4
+  log=$(mktemp)
+  say "$name: build in $build"
+  if ! { cmake -S "$top" -B "$build" -DMB_TESTS=ON "$@" && cmake --build "$build" -j "$jobs"; } >"$log" 2>&1; then
+    tail -n 40 "$log"
+    echo "-- $name: the build failed, whole log: $log"
+    failed=$((failed + 1))
+    return
+  fi
+  rm -f "$log"
+  say "$name: tests"
+  counts=$("$top/scripts/run_tests.sh" "$build" "$want" "$not")
+  printf '%s\n' "$counts" | sed '$d'
+  set -- $(printf '%s\n' "$counts" | tail -n 1)
+  say "$name: $1 passed, $2 failed, $3 skipped"
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+for s in $stages; do
+  case $s in
+  release) stage Release "$top/build" . '-^$' -DCMAKE_BUILD_TYPE=Release -DMB_WERROR=ON ;;
+  asan) stage ASan+UBSan "$top/build-asan" . '-golden' -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMB_SANITIZER=address,undefined -DMB_WERROR=ON ;;
+  tsan) stage TSan "$top/build-tsan" threads '-golden' -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMB_SANITIZER=thread -DMB_WERROR=ON ;;
+  aarch64)
+    MB_TEST_EMULATOR="qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu" stage "aarch64 (qemu)" "$top/build-aarch64" kernels '-golden' \
+      -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$top/cmake/aarch64-linux-gnu.cmake" ;;
+  *) die "test.sh: unknown stage '$s' (release, asan, tsan, aarch64)" ;;
+  esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
