@@ -24,7 +24,7 @@ struct mb_opt_row {
 };
 
 struct mb_command {
-    const char *name, *operands; /* "run", "PLAN" */
+    const char *name, *operands; /* "run", "PLAN"; "[SECTION]" may be left out, "DB..." may be repeated; NULL: none */
     const char *summary;         /* one line */
     const char *description;     /* paragraph for --help and the man page */
     const struct mb_opt_row *rows;
@@ -34,15 +34,33 @@ struct mb_command {
     bool hidden;
 };
 
-/** mb_opt_parse() - fill *options from argv[1..]; operands are moved to the front of argv[1..] and counted in *n_operands.
+/** mb_opt_parse() - fill *options from argv[1..]; operands are moved to the front of argv[1..] and counted in *n_operands, which
+ *  is checked against command->operands. What is not given stays as it is: defaults are the caller's initializer.
  *  "--" ends options; "--name=value" and "--name value"; '_' and '-' are the same in long names. --help prints to stdout and
- *  returns 1 (the caller exits 0). Errors: MB_EINVAL, one sentence naming the nearest known option. */
+ *  returns 1 (the caller exits 0). A value may begin with '-' unless it is an option of this command (then write --name=value).
+ *  Axis values are only stored: they are lists (mb_axis_list_expand()), so giving such a flag twice is an error.
+ *  Errors: MB_EINVAL, one sentence naming the nearest known option. */
 int mb_opt_parse(const struct mb_command *command, int argc, char **argv, void *options, int *n_operands, struct mb_error *err) MB_MUST_CHECK;
 
 void mb_opt_print_help(const struct mb_command *command, FILE *out);
 
-/** mb_commands() - every subcommand; *n receives their number. Rows are declared in commands.def, one cmd_<name>.c each. */
+/** mb_commands() - every subcommand; *n receives their number. Rows are declared in commands.def; each cmd_<name>.c defines
+ *  `const struct mb_command mb_command_<name>`. */
 const struct mb_command *const *mb_commands(size_t *n);
+
+/** mb_command_find() - by name, or NULL with the nearest name in err->text. */
+const struct mb_command *mb_command_find(const char *name, struct mb_error *err);
+
+/** mb_opt_view_at() - option i of a command, as it is written: its own rows, then the axes it takes, then --help. false past the
+ *  end. @name[64] is storage for view->name. For the parser, help, man page and tests alike. */
+struct mb_opt_view { const char *name, *alias, *value_name, *help; enum mb_opt_kind kind; size_t offset; double min, max; };
+bool mb_opt_view_at(const struct mb_command *command, size_t i, struct mb_opt_view *view, char name[64]);
+
+/** mb_help_commands() - the table of commands; mb_help_man() - the whole manual page in troff; mb_help_version() - version, commit,
+ *  compiler, build type, flags, sanitizer. All from rows. */
+void mb_help_commands(FILE *out);
+void mb_help_man(FILE *out);
+void mb_help_version(FILE *out);
 
 /** mb_complain() - "meltbench: <sentence>" on stderr, at most three lines; for usage errors plus "try: meltbench CMD --help". Returns the exit code. */
 int mb_complain(const struct mb_command *command, const struct mb_error *err);
