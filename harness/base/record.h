@@ -1,7 +1,8 @@
 /**
  * record.h - everything one repetition produced, on its way from the worker process to the database. It is also the sink
  * through which every number leaves a collector, runner or workload: mb_record_metric() and friends. Filled outside the timed region.
- * Ownership: all strings are copied in; mb_record_release() frees everything. Not thread-safe.
+ * Ownership: all strings are copied in, bytes that are not UTF-8 replaced by U+FFFD; mb_record_release() frees everything.
+ * Not thread-safe.
  */
 #ifndef MB_BASE_RECORD_H
 #define MB_BASE_RECORD_H
@@ -73,7 +74,7 @@ struct mb_record {
 void mb_record_release(struct mb_record *r);
 
 int mb_record_event(struct mb_record *r, const struct mb_event *event) MB_MUST_CHECK;
-/** @scope and @source are copied. A NaN value is stored as unknown with reason "not a number". */
+/** @scope and @source are copied. A NaN or infinite value is stored as unknown with reason "not a number" or "infinite". */
 int mb_record_add_metric(struct mb_record *r, enum mb_metric metric, const char *scope, const char *source, enum mb_origin origin,
                          double value) MB_MUST_CHECK;
 /** An unknown value and why. */
@@ -83,7 +84,8 @@ int mb_record_add_absent(struct mb_record *r, enum mb_metric metric, const char 
 int mb_record_add_stream(struct mb_record *r, const struct mb_record_stream *stream) MB_MUST_CHECK;
 int mb_record_add_answer(struct mb_record *r, const struct mb_record_answer *answer) MB_MUST_CHECK;
 
-/** mb_record_to_json() / _from_json() - the wire format between worker and parent. New reference, or NULL without memory. */
+/** mb_record_to_json() / _from_json() - the wire format between worker and parent. New reference, or NULL without memory.
+ *  Reading overwrites *r (release it before); on failure it is zeroed and err says which part is damaged. */
 json_t *mb_record_to_json(const struct mb_record *r);
 int mb_record_from_json(struct mb_record *r, const json_t *json, struct mb_error *err) MB_MUST_CHECK;
 
