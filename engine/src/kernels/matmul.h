@@ -28,7 +28,9 @@ int eng_matrix_init(struct eng_matrix *w, const struct eng_type_traits *traits, 
                     struct eng_error *err) ENG_MUST_CHECK;
 /** eng_matrix_requantize() - decode every row and encode it as @to into owned memory, rows spread over the pool. No-op when equal. */
 int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to, struct eng_pool *pool, struct eng_error *err) ENG_MUST_CHECK;
-/** eng_matrix_pack() - make the layout that the chosen kernel likes best, where it has one. Optional; in parallel. */
+/** eng_matrix_pack() - make the layout that the chosen kernels read (panel.h); without it eng_matmul() takes the reference kernel.
+ *  In parallel. Frees `owned` (data becomes NULL, rows come from the panels), so make no second view of requantized rows before;
+ *  borrowed data stays for eng_matrix_row(): its pages may be dropped (MADV_DONTNEED on the mapping) once all is packed. */
 int eng_matrix_pack(struct eng_matrix *w, struct eng_pool *pool, struct eng_error *err) ENG_MUST_CHECK;
 void eng_matrix_release(struct eng_matrix *w); /* safe on zeroed */
 
@@ -54,6 +56,19 @@ size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols);
  */
 void eng_matmul(struct eng_pool *pool, const struct eng_matrix *w, const float *x, size_t ldx, size_t n_tokens, float *y, size_t ldy,
                 enum eng_act act, void *scratch);
+
+struct eng_matmul_out {
+    const struct eng_matrix *w;
+    float *y;                 /* [n_tokens] rows of w->n_rows, ldy apart */
+    size_t ldy;
+};
+
+#define ENG_MATMUL_GROUP 4
+
+/** eng_matmul_group() - up to ENG_MATMUL_GROUP products of the same x (q, k, v; gate, up; all of w->n_cols columns) in one pass:
+ *  x is rounded once and the workers meet once. Bit-identical to single calls. */
+void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
+                      enum eng_act act, void *scratch);
 
 /** eng_kernels_name() - the chosen set: "ref", "avx2", "avx512vnni", "neon", "neon_dotprod". */
 const char *eng_kernels_name(void);

@@ -1,0 +1,75 @@
+/**
+ * kernel.h - what a kernel file exports, and the sets that select.c chooses from. Internal to kernels/.
+ *
+ * A kernel computes y[t][r] for a range of rows and tokens of one job. Its arithmetic for one (token, row) must be the same
+ * sequence of operations whatever the ranges are: then batches, threads and tiles cannot change a bit of the result.
+ */
+#ifndef ENG_KERNELS_KERNEL_H
+#define ENG_KERNELS_KERNEL_H
+
+#include "kernels/matmul.h"
+#include "kernels/panel.h"
+#include "kernels/vector.h"
+#include "types/block.h"
+
+/* One block of 32 activations, rounded to 8 bits: x[i] ~ d q[i]. Kernels with unsigned weight codes start their integer sum at a
+ * bias, which undoes the codes' offset exactly: sum (c - o) q = sum c q - o sum q. */
+struct eng_q8_scale {
+    float d;               /* max|x| / 127; NaN or infinite when x has such: it must reach the logits */
+    float sum;             /* d sum q: q4_1's minimum multiplies it */
+    int32_t bias8, bias4;  /* -128 sum q, -8 sum q */
+};
+
+/* Below the smallest maximum a block counts as zeros (its 127 / max would overflow); NaN and infinity are above the largest. */
+#define ENG_Q8_SMALLEST 1e-35f
+#define ENG_Q8_LARGEST 3.4028234e38f
+
+struct eng_matmul_job {
+    const struct eng_matrix *w;
+    struct eng_panel_shape shape;     /* of w->packed */
+    const float *x;                   /* [n_tokens] rows, ldx apart */
+    size_t ldx;
+    const int8_t *q;                  /* act = Q8: [n_tokens][n_cols] */
+    const struct eng_q8_scale *scale; /* [n_tokens][n_cols / 32] */
+    float *y;                         /* [n_tokens] rows, ldy apart */
+    size_t ldy;
+};
+
+struct eng_span { size_t begin, end; };
+
+/** Computes rows (row.begin is a multiple of 16) for the tokens of @token. */
+typedef void eng_kernel_fn(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token);
+
+struct eng_kernel { /* one const row per kernel */
+    const char *name;      /* "q4_1_q8_avx512vnni" */
+    enum eng_type w_type;
+    enum eng_act act;
+    double nmse_max;       /* sum (y - ref)^2 / sum ref^2, against the reference kernel; tests hold it to this */
+    eng_kernel_fn *fn;
+};
+
+struct eng_kernel_set {
+    const char *name;
+    uint32_t cpu_need;                       /* enum eng_cpu_feature; 0: the reference, always possible */
+    bool packed;                             /* reads panels (panel.h), else the file layout */
+    const struct eng_kernel *const *kernels; /* NULL ends the list */
+    /** Rounds x[n] (n multiple of 32) to q[n] and scale[n / 32]; bit-identical in every set. */
+    void (*quantize)(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale);
+    const struct eng_vector_ops *vector;
+};
+
+/** eng_kernel_sets() - all sets compiled in, best first, the reference last; *n of them. */
+const struct eng_kernel_set *const *eng_kernel_sets(size_t *n);
+
+/** eng_kernel_set_possible() - the set runs on this CPU. */
+bool eng_kernel_set_possible(const struct eng_kernel_set *set);
+
+/** eng_kernel_set() - the one in use: ENG_KERNELS if possible here, else the best. Decided on the first call. */
+const struct eng_kernel_set *eng_kernel_set(void);
+
+/** eng_kernel_find() - the set's kernel for a weight type; f32 and f16 weights have one for both kinds of activations. */
+const struct eng_kernel *eng_kernel_find(const struct eng_kernel_set *set, enum eng_type w_type, enum eng_act act);
+
+void eng_quantize_q8_ref(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * matmul.c - the driver: rounds the activations where wanted, cuts rows x tokens into tasks, lets the chosen kernels do them.
+ * No arithmetic of the product is here, so nothing here can change a bit of it.
+ */
+#include <string.h>
+
+#include "kernels/kernel.h"
+
+#define TASKS_PER_THREAD 4      /* enough to balance unequal cores, few enough that taking one costs nothing */
+#define TASK_TOKENS 128         /* tokens of one task in a batch: their codes stay in L2 */
+#define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
+#define SERIAL_ROUND_TOKENS 3   /* rounding so few tokens costs less than waking workers */
+#define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
+
+struct part { /* one product of the group */
+    const struct eng_kernel *kernel;
+    struct eng_matmul_job job;
+    uint32_t n_row_tasks, first_task;
+};
+
+struct group {
+    struct part part[ENG_MATMUL_GROUP];
+    uint32_t n_parts, n_token_tasks;
+    size_t n_tokens;
+};
+
+static size_t align64(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
+size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols)
+{
+    const size_t n_blocks = (n_cols + ENG_BLOCK - 1) / ENG_BLOCK;
+    return align64(n_tokens * n_blocks * sizeof(struct eng_q8_scale)) + align64(n_tokens * n_blocks * ENG_BLOCK);
+}
+
+/* ---- rounding of activations ---- */
+
+struct round_job {
+    const struct eng_kernel_set *set;
+    const float *x;
+    size_t ldx, n_cols, n_tokens;
+    int8_t *q;
+    struct eng_q8_scale *scale;
+    uint32_t n_tasks;
+};
+
+static void round_tokens(void *arg, uint32_t i_task, uint32_t i_worker)
+{
+    const struct round_job *job = arg;
+    const size_t end = job->n_tokens * (i_task + 1) / job->n_tasks;
+    (void)i_worker;
+    for (size_t t = job->n_tokens * i_task / job->n_tasks; t < end; t++)
+        job->set->quantize(job->x + t * job->ldx, job->n_cols, job->q + t * job->n_cols, job->scale + t * (job->n_cols / ENG_BLOCK));
+}
+
+static void round_activations(struct eng_pool *pool, struct round_job *job)
+{
+    const size_t most = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool);
+    job->n_tasks = job->n_tokens <= SERIAL_ROUND_TOKENS ? 1 : (uint32_t)(job->n_tokens < most ? job->n_tokens : most);
+    eng_pool_run(pool, round_tokens, job, job->n_tasks);
+}
+
+/* ---- the product ---- */
+
+static struct eng_span row_span(const struct part *part, uint32_t i)
+{
+    const size_t n_panels = part->job.shape.n_panels;
+    struct eng_span rows = {n_panels * i / part->n_row_tasks * ENG_PANEL_ROWS, n_panels * (i + 1) / part->n_row_tasks * ENG_PANEL_ROWS};
+    if (rows.end > part->job.w->n_rows)
+        rows.end = part->job.w->n_rows;
+    return rows;
+}
+
+static void multiply(void *arg, uint32_t i_task, uint32_t i_worker)
+{
+    const struct group *group = arg;
+    const struct part *part = &group->part[0];
+    (void)i_worker;
+    while (part + 1 < group->part + group->n_parts && i_task >= part[1].first_task)
+        part++;
+    const uint32_t i = i_task - part->first_task, i_token_task = i / part->n_row_tasks;
+    const struct eng_span tokens = {group->n_tokens * i_token_task / group->n_token_tasks,
+                                    group->n_tokens * (i_token_task + 1) / group->n_token_tasks};
+    part->kernel->fn(&part->job, row_span(part, i % part->n_row_tasks), tokens);
+}
+
+static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool, const struct part *part, size_t weight_bytes)
+{
+    const size_t n_panels = part->job.shape.n_panels;
+    size_t n = 1;
+    if (eng_pool_threads(pool) > 1 && weight_bytes * group->n_tokens > SERIAL_WEIGHT_BYTES)
+        n = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool) / group->n_parts + 1;
+    if (group->n_tokens > 1 && n * TASK_ROWS < part->job.w->n_rows)
+        n = part->job.w->n_rows / TASK_ROWS;
+    return (uint32_t)(n < n_panels ? n : n_panels);
+}
+
+static const struct eng_kernel *kernel_for(const struct eng_matrix *w, enum eng_act act)
+{
+    const struct eng_kernel_set *set = eng_kernel_set();
+    if (set->packed && !w->packed) { /* rows in file layout: only the reference reads them */
+        size_t n;
+        set = eng_kernel_sets(&n)[n - 1];
+    }
+    return eng_kernel_find(set, w->traits->type, act);
+}
+
+static bool takes_rounded(const struct eng_matrix *w, enum eng_act act)
+{
+    return act == ENG_ACT_Q8 && w->traits->block_elems == ENG_BLOCK;
+}
+
+void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
+                      enum eng_act act, void *scratch)
+{
+    const size_t n_cols = out[0].w->n_cols, n_blocks = n_cols / ENG_BLOCK;
+    struct eng_q8_scale *scale = scratch;
+    int8_t *q = (int8_t *)scratch + align64(n_tokens * n_blocks * sizeof(*scale));
+    struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = n_tokens};
+    bool any_rounded = false;
+    uint32_t n_tasks = 0;
+
+    group.n_token_tasks = (uint32_t)((n_tokens + TASK_TOKENS - 1) / TASK_TOKENS);
+    for (size_t i = 0; i < n_out; i++) {
+        struct part *part = &group.part[i];
+        const struct eng_matrix *w = out[i].w;
+        any_rounded |= takes_rounded(w, act);
+        part->kernel = kernel_for(w, act);
+        part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
+                                            .q = q, .scale = scale, .y = out[i].y, .ldy = out[i].ldy};
+        part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
+        part->first_task = n_tasks;
+        n_tasks += part->n_row_tasks * group.n_token_tasks;
+    }
+    if (any_rounded)
+        round_activations(pool, &(struct round_job){.set = eng_kernel_set(), .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens,
+                                                    .q = q, .scale = scale});
+    eng_pool_run(pool, multiply, &group, n_tasks);
+}
+
+void eng_matmul(struct eng_pool *pool, const struct eng_matrix *w, const float *x, size_t ldx, size_t n_tokens, float *y, size_t ldy,
+                enum eng_act act, void *scratch)
+{
+    eng_matmul_group(pool, &(struct eng_matmul_out){w, y, ldy}, 1, x, ldx, n_tokens, act, scratch);
+}

@@ -1,0 +1,113 @@
+/*
+ * matmul_ref.c - the reference kernels: portable, slow, obvious. They read the file layout through the types' own decoders.
+ *
+ *   act = F32   y = sum_c w[r][c] x[c], every product and sum in double, rounded once
+ *   act = Q8    y = sum_b d_x[b] (sum_i w[r][32 b + i] q[32 b + i]): exact inner sums, outer sum in double
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernel.h"
+#include "kernels/set_ref.h"
+
+#define CHUNK 64 /* columns decoded at a time; a multiple of every block */
+
+static double dot_chunk(const float *w, const float *x, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)w[i] * (double)x[i];
+    return sum;
+}
+
+static double dot_chunk_q8(const float *w, const int8_t *q, const struct eng_q8_scale *scale, size_t n)
+{
+    double sum = 0.0;
+    for (size_t b = 0; b < n / ENG_BLOCK; b++) {
+        double inner = 0.0;
+        for (size_t i = b * ENG_BLOCK; i < (b + 1) * ENG_BLOCK; i++)
+            inner += (double)w[i] * q[i];
+        sum += (double)scale[b].d * inner;
+    }
+    return sum;
+}
+
+static float dot_row(const struct eng_matmul_job *job, const uint8_t *row, size_t token, bool rounded)
+{
+    const struct eng_type_traits *traits = job->w->traits;
+    const size_t n_cols = job->w->n_cols;
+    const float *x = job->x + token * job->ldx;
+    double sum = 0.0;
+    for (size_t c = 0; c < n_cols; c += CHUNK) {
+        const size_t n = n_cols - c < CHUNK ? n_cols - c : CHUNK;
+        float w[CHUNK];
+        traits->decode(row + c / traits->block_elems * traits->block_bytes, w, n);
+        sum += rounded ? dot_chunk_q8(w, job->q + token * n_cols + c, job->scale + (token * n_cols + c) / ENG_BLOCK, n) : dot_chunk(w, x + c, n);
+    }
+    return (float)sum;
+}
+
+static void rows_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token, bool rounded)
+{
+    const size_t row_bytes = eng_type_row_bytes(job->w->traits, job->w->n_cols);
+    for (size_t r = row.begin; r < row.end; r++)
+        for (size_t t = token.begin; t < token.end; t++)
+            job->y[t * job->ldy + r] = dot_row(job, (const uint8_t *)job->w->data + r * row_bytes, t, rounded);
+}
+
+static void rows_f32_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
+{
+    rows_ref(job, row, token, false);
+}
+
+static void rows_q8_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
+{
+    rows_ref(job, row, token, true);
+}
+
+/* d = max|x| / 127, q = nearest-even(x 127 / max|x|). The maximum is taken over the bit patterns, where NaN is largest: a
+ * block with NaN or infinity gets such a d and codes of 0, hence NaN in every product. */
+static void quantize_block(const float x[ENG_BLOCK], int8_t q[ENG_BLOCK], struct eng_q8_scale *scale)
+{
+    uint32_t top = 0;
+    for (int i = 0; i < ENG_BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof(bits));
+        bits &= 0x7fffffffu;
+        top = bits > top ? bits : top;
+    }
+    float amax;
+    memcpy(&amax, &top, sizeof(amax));
+    const bool usable = amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST;
+    const float inverse = usable ? 127.0f / amax : 0.0f;
+    int32_t sum = 0;
+    for (int i = 0; i < ENG_BLOCK; i++) {
+        q[i] = usable ? (int8_t)lrintf(x[i] * inverse) : 0;
+        sum += q[i];
+    }
+    const float d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
+    *scale = (struct eng_q8_scale){.d = d, .sum = d * (float)sum, .bias8 = -128 * sum, .bias4 = -8 * sum};
+}
+
+void eng_quantize_q8_ref(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+{
+    for (size_t b = 0; b < n / ENG_BLOCK; b++)
+        quantize_block(x + b * ENG_BLOCK, q + b * ENG_BLOCK, scale + b);
+}
+
+#define ROW(type, id, act_name, act_id, function) \
+    static const struct eng_kernel type##_##act_name = {#type "_" #act_name "_ref", id, act_id, 0.0, function};
+ROW(f32, ENG_TYPE_F32, f32, ENG_ACT_F32, rows_f32_ref)
+ROW(f16, ENG_TYPE_F16, f32, ENG_ACT_F32, rows_f32_ref)
+ROW(q8_0, ENG_TYPE_Q8_0, f32, ENG_ACT_F32, rows_f32_ref)
+ROW(q4_0, ENG_TYPE_Q4_0, f32, ENG_ACT_F32, rows_f32_ref)
+ROW(q4_1, ENG_TYPE_Q4_1, f32, ENG_ACT_F32, rows_f32_ref)
+ROW(q8_0, ENG_TYPE_Q8_0, q8, ENG_ACT_Q8, rows_q8_ref)
+ROW(q4_0, ENG_TYPE_Q4_0, q8, ENG_ACT_Q8, rows_q8_ref)
+ROW(q4_1, ENG_TYPE_Q4_1, q8, ENG_ACT_Q8, rows_q8_ref)
+#undef ROW
+
+static const struct eng_kernel *const kernels[] = {&f32_f32, &f16_f32, &q8_0_f32, &q4_0_f32, &q4_1_f32, &q8_0_q8, &q4_0_q8, &q4_1_q8, NULL};
+
+extern const struct eng_kernel_set eng_set_ref;
+const struct eng_kernel_set eng_set_ref = {.name = "ref", .kernels = kernels, .quantize = eng_quantize_q8_ref, .vector = &eng_vector_ops_ref};

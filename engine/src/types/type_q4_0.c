@@ -1,0 +1,38 @@
+/* type_q4_0.c - 32 nibbles under one half scale: d = (the value of largest magnitude, with its sign) / -8, so that this value
+ * gets code 0; q = min(15, floor(x / d + 8.5)). Layout and rounding as ggml's reference quantizer. */
+#include <math.h>
+
+#include "types/block.h"
+#include "types/types.h"
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    const struct eng_block_q4_0 *b = blocks;
+    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
+        const float d = eng_f16_to_f32(eng_half_load(b->d));
+        for (int j = 0; j < ENG_BLOCK / 2; j++) {
+            x[j] = (float)((b->q[j] & 15) - 8) * d;
+            x[j + 16] = (float)((b->q[j] >> 4) - 8) * d;
+        }
+    }
+}
+
+static void encode(const float *x, void *blocks, size_t n)
+{
+    struct eng_block_q4_0 *b = blocks;
+    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
+        float extreme = 0.0f;
+        for (int j = 0; j < ENG_BLOCK; j++)
+            if (fabsf(x[j]) > fabsf(extreme))
+                extreme = x[j];
+        const float d = extreme / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        eng_half_store(b->d, eng_f32_to_f16(d));
+        for (int j = 0; j < ENG_BLOCK / 2; j++) {
+            const uint8_t low = eng_code(x[j] * inverse + 8.5f, 15), high = eng_code(x[j + 16] * inverse + 8.5f, 15);
+            b->q[j] = (uint8_t)(low | high << 4);
+        }
+    }
+}
+
+extern const struct eng_type_traits eng_type_q4_0;
+const struct eng_type_traits eng_type_q4_0 = {ENG_TYPE_Q4_0, "q4_0", ENG_BLOCK, sizeof(struct eng_block_q4_0), decode, encode};

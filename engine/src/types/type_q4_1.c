@@ -1,0 +1,40 @@
+/* type_q4_1.c - 32 nibbles under a half scale and a half minimum: m = min(x), d = (max(x) - m) / 15,
+ * q = min(15, floor((x - m) / d + 0.5)). Layout and rounding as ggml's reference quantizer. */
+#include <float.h>
+
+#include "types/block.h"
+#include "types/types.h"
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    const struct eng_block_q4_1 *b = blocks;
+    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
+        const float d = eng_f16_to_f32(eng_half_load(b->d)), m = eng_f16_to_f32(eng_half_load(b->m));
+        for (int j = 0; j < ENG_BLOCK / 2; j++) {
+            x[j] = (float)(b->q[j] & 15) * d + m;
+            x[j + 16] = (float)(b->q[j] >> 4) * d + m;
+        }
+    }
+}
+
+static void encode(const float *x, void *blocks, size_t n)
+{
+    struct eng_block_q4_1 *b = blocks;
+    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
+        float low = FLT_MAX, high = -FLT_MAX;
+        for (int j = 0; j < ENG_BLOCK; j++) {
+            low = x[j] < low ? x[j] : low;
+            high = x[j] > high ? x[j] : high;
+        }
+        const float d = (high - low) / 15.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        eng_half_store(b->d, eng_f32_to_f16(d));
+        eng_half_store(b->m, eng_f32_to_f16(low));
+        for (int j = 0; j < ENG_BLOCK / 2; j++) {
+            const uint8_t a = eng_code((x[j] - low) * inverse + 0.5f, 15), c = eng_code((x[j + 16] - low) * inverse + 0.5f, 15);
+            b->q[j] = (uint8_t)(a | c << 4);
+        }
+    }
+}
+
+extern const struct eng_type_traits eng_type_q4_1;
+const struct eng_type_traits eng_type_q4_1 = {ENG_TYPE_Q4_1, "q4_1", ENG_BLOCK, sizeof(struct eng_block_q4_1), decode, encode};
