@@ -50,10 +50,9 @@ static uint32_t option_of(const struct mb_cell *cell, const char *key)
 /* Time of the part that the test is about: a prefill alone ends with its logits, anything with output ends with the last token. */
 static double measured_ns(const struct mb_cell *cell, const struct mb_record *record)
 {
-    const uint32_t request = option_of(cell, "depth") ? 1 : 0; /* with a depth, request 0 only fills the cache */
-    const uint64_t begin = mb_record_stamp(record, MB_EVENT_PREFILL_BEGIN, request, false);
+    const uint64_t begin = mb_record_stamp(record, MB_EVENT_PREFILL_BEGIN, 0, false);
     const enum mb_event_kind last = option_of(cell, "gen") ? MB_EVENT_TOKEN : MB_EVENT_PREFILL_END;
-    const uint64_t end = mb_record_stamp(record, last, request, true);
+    const uint64_t end = mb_record_stamp(record, last, 0, true);
     return begin && end > begin ? (double)(end - begin) : 0;
 }
 

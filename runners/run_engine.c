@@ -22,8 +22,9 @@ struct engine_state {
     char *tensor_types;
     char *turn;                          /* rendered chat turn */
     size_t n_turn, cap_turn;
-    int32_t *ids;                        /* prompt of exactly n_prompt tokens */
-    size_t n_ids, cap_ids;
+    int32_t *ids;                        /* depth and prompt of an exact length */
+    size_t cap_ids;
+    const int32_t *prompt;               /* [n_prompt] within ids */
     struct mb_score_cache score;
     bool exits_early;
     uint64_t drafted_before, accepted_before; /* engine's totals when the trial began */
@@ -134,11 +135,12 @@ static int grow(void **array, size_t *cap, size_t need, size_t elem_bytes, struc
     return MB_OK;
 }
 
-/* The text's tokens, repeated or cut to exactly rq->n_prompt. */
+/* The text's tokens, repeated or cut to exactly n_depth + n_prompt; the first n_depth go into the cache here, before the clock starts. */
 static int prepare_exact_prompt(struct engine_state *st, const struct mb_request *rq, struct mb_error *err)
 {
     struct eng_error e = {0};
-    const size_t n_text = strlen(rq->text), cap = n_text + 2 > rq->n_prompt ? n_text + 2 : rq->n_prompt;
+    const size_t n_text = strlen(rq->text), n_want = (size_t)rq->n_depth + rq->n_prompt,
+                 cap = n_text + 2 > n_want ? n_text + 2 : n_want;
     if (grow((void **)&st->ids, &st->cap_ids, cap, sizeof(*st->ids), err))
         return err->code;
     size_t n = 0;
@@ -146,9 +148,11 @@ static int prepare_exact_prompt(struct engine_state *st, const struct mb_request
         return from_engine(&e, err);
     if (n == 0)
         return mb_fail(err, MB_EINVAL, "%s: the prompt text is empty", rq->item);
-    for (size_t i = n; i < rq->n_prompt; i++)
+    for (size_t i = n; i < n_want; i++)
         st->ids[i] = st->ids[i - n];
-    st->n_ids = rq->n_prompt;
+    if (rq->n_depth && eng_eval(st->session, st->ids, rq->n_depth, NULL, &e))
+        return from_engine(&e, err);
+    st->prompt = st->ids + rq->n_depth;
     return MB_OK;
 }
 
@@ -197,8 +201,8 @@ static int run_generate(struct engine_state *st, const struct mb_request *rq, st
         .sampling = {.temperature = rq->temperature, .top_p = rq->top_p, .top_k = rq->top_k, .seed = rq->seed},
     };
     if (rq->n_prompt) {
-        g.ids = st->ids;
-        g.n_ids = st->n_ids;
+        g.ids = st->prompt;
+        g.n_ids = rq->n_prompt;
     } else {
         g.text = rq->chat ? st->turn : rq->text;
         g.n_text = rq->chat ? st->n_turn : strlen(rq->text);

@@ -18,7 +18,7 @@ extern const struct mb_workload_ops mb_workload_micro;
 struct micro {
     struct mb_text text;
     char item[48];
-    uint32_t n_prompt, n_gen;
+    uint32_t n_prompt, n_gen, n_depth;
     bool asked;
 };
 
@@ -31,12 +31,15 @@ static int micro_files(const struct mb_cell *cell, char ***paths, size_t *n, str
 
 static void name_item(struct micro *s, uint32_t n_prompt, uint32_t n_gen)
 {
+    char depth[16] = "";
+    if (s->n_depth)
+        snprintf(depth, sizeof(depth), "@d%" PRIu32, s->n_depth);
     if (n_gen == 0)
-        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32, n_prompt);
+        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "%s", n_prompt, depth);
     else if (n_prompt == 0)
-        snprintf(s->item, sizeof(s->item), "micro/tg%" PRIu32, n_gen);
+        snprintf(s->item, sizeof(s->item), "micro/tg%" PRIu32 "%s", n_gen, depth);
     else
-        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "+tg%" PRIu32, n_prompt, n_gen);
+        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "+tg%" PRIu32 "%s", n_prompt, n_gen, depth);
 }
 
 static int micro_open(void *state, const struct mb_cell *cell, struct mb_workload_need *need, struct mb_error *err)
@@ -46,6 +49,8 @@ static int micro_open(void *state, const struct mb_cell *cell, struct mb_workloa
     int rc = mb_setting_u32(cell, &mb_workload_micro, "prompt", &n_prompt, err);
     if (rc == MB_OK)
         rc = mb_setting_u32(cell, &mb_workload_micro, "gen", &n_gen, err);
+    if (rc == MB_OK)
+        rc = mb_setting_u32(cell, &mb_workload_micro, "depth", &s->n_depth, err);
     if (rc != MB_OK)
         return rc;
     if (n_prompt == 0 && n_gen == 0)
@@ -62,7 +67,7 @@ static int micro_open(void *state, const struct mb_cell *cell, struct mb_workloa
     s->n_prompt = n_prompt ? n_prompt : 1;
     s->n_gen = n_gen;
     *need = (struct mb_workload_need){
-        .n_ctx = s->n_prompt + s->n_gen, .max_gen = n_gen, .max_text_bytes = MB_SETTING_TEXT_BYTES(n_gen), .n_requests = 1};
+        .n_ctx = s->n_depth + s->n_prompt + s->n_gen, .max_gen = n_gen, .max_text_bytes = MB_SETTING_TEXT_BYTES(n_gen), .n_requests = 1};
     return MB_OK;
 }
 
@@ -84,6 +89,7 @@ static int micro_next(void *state, struct mb_request *rq, struct mb_error *err)
                               .fresh = true,
                               .text = s->text.bytes,
                               .n_prompt = s->n_prompt,
+                              .n_depth = s->n_depth,
                               .max_gen = s->n_gen,
                               .ignore_eos = true,
                               .top_p = 1.0f};
@@ -117,6 +123,7 @@ static void micro_close(void *state)
 static const struct mb_workload_option options[] = {
     {"prompt", MB_OPTION_INTEGER, "512", 0, TOKENS_MAX, true, "prompt tokens, exactly; 0 = generation only, after one token"},
     {"gen", MB_OPTION_INTEGER, "128", 0, TOKENS_MAX, true, "tokens to generate, exactly; 0 = prefill only"},
+    {"depth", MB_OPTION_INTEGER, "0", 0, TOKENS_MAX, true, "tokens in the cache before the clock starts"},
     MB_SETTING_REPETITIONS,
     MB_SETTING_END,
 };

@@ -1,15 +1,14 @@
 /*
  * prompt.c - one prompt of the user's, as it is: what `meltbench generate` runs. The answer is stored with its text.
  */
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "workloads/workload.h"
+#include "workloads/settings.h"
 
-enum { TEMPLATE_BYTES = 1024, BYTES_PER_TOKEN = 48 }; /* longest token of the vocabularies we read, rounded up */
+enum { TEMPLATE_BYTES = 1024 }; /* what a chat template adds at most */
+
+extern const struct mb_workload_ops mb_workload_prompt;
 
 struct prompt_state {
     const char *text;
@@ -27,8 +26,8 @@ static const struct mb_workload_option prompt_options[] = {
     {"temperature", MB_OPTION_TEXT, "0", 0, 0, false, "sampling temperature; 0 = greedy"},
     {"top_k", MB_OPTION_INTEGER, "0", 0, 1 << 20, false, "sample among the k likeliest tokens; 0 = all"},
     {"top_p", MB_OPTION_TEXT, "1", 0, 0, false, "sample among the likeliest tokens that hold this probability; 1 = all"},
-    {"repetitions", MB_OPTION_INTEGER, "0", 0, 100000, false, "measured trials; 0 = the plan's"},
-    {NULL, MB_OPTION_INTEGER, NULL, 0, 0, false, NULL},
+    MB_SETTING_REPETITIONS,
+    MB_SETTING_END,
 };
 
 static int prompt_files(const struct mb_cell *cell, char ***paths, size_t *n, struct mb_error *err)
@@ -37,43 +36,32 @@ static int prompt_files(const struct mb_cell *cell, char ***paths, size_t *n, st
     return MB_OK; /* the text is part of the configuration */
 }
 
-static uint32_t integer_of(const struct mb_cell *cell, const char *key)
-{
-    return (uint32_t)json_integer_value(json_object_get(cell->options, key));
-}
-
-static int number_of(const struct mb_cell *cell, const char *key, float low, float high, float *out, struct mb_error *err)
-{
-    const char *text = json_string_value(json_object_get(cell->options, key));
-    char *end = NULL;
-    errno = 0;
-    *out = text ? strtof(text, &end) : 0;
-    if (!text || end == text || *end || errno || !(*out >= low && *out <= high))
-        return mb_fail(err, MB_EINVAL, "%s '%s' is not a number from %g to %g", key, text ? text : "", (double)low, (double)high);
-    return MB_OK;
-}
-
 static int prompt_open(void *state, const struct mb_cell *cell, struct mb_workload_need *need, struct mb_error *err)
 {
     struct prompt_state *st = state;
-    st->text = json_string_value(json_object_get(cell->options, "text"));
-    if (!st->text || !*st->text)
+    const struct mb_workload_ops *self = &mb_workload_prompt;
+    uint32_t chat = 0, ignore_eos = 0;
+    double temperature = 0, top_p = 1;
+    int rc;
+    if ((rc = mb_setting_text(cell, self, "text", &st->text, err)) || (rc = mb_setting_u32(cell, self, "max_gen", &st->max_gen, err)) ||
+        (rc = mb_setting_u32(cell, self, "chat", &chat, err)) || (rc = mb_setting_u32(cell, self, "ignore_eos", &ignore_eos, err)) ||
+        (rc = mb_setting_number(cell, self, "temperature", 0, 100, &temperature, err)) ||
+        (rc = mb_setting_u32(cell, self, "top_k", &st->top_k, err)) || (rc = mb_setting_number(cell, self, "top_p", 0, 1, &top_p, err)))
+        return rc;
+    if (!*st->text)
         return mb_fail(err, MB_EINVAL, "the prompt is empty");
-    st->max_gen = integer_of(cell, "max_gen");
-    st->chat = integer_of(cell, "chat");
-    st->ignore_eos = integer_of(cell, "ignore_eos");
-    st->top_k = integer_of(cell, "top_k");
+    st->chat = chat;
+    st->ignore_eos = ignore_eos;
+    st->temperature = (float)temperature;
+    st->top_p = (float)top_p;
     st->seed = cell->seed;
-    int rc = number_of(cell, "temperature", 0, 100, &st->temperature, err);
-    if (!rc)
-        rc = number_of(cell, "top_p", 0, 1, &st->top_p, err);
     *need = (struct mb_workload_need){
         .n_ctx = (uint32_t)strlen(st->text) + (st->chat ? TEMPLATE_BYTES : 2) + st->max_gen,
         .max_gen = st->max_gen,
-        .max_text_bytes = st->max_gen * BYTES_PER_TOKEN + 1,
+        .max_text_bytes = MB_SETTING_TEXT_BYTES(st->max_gen),
         .n_requests = 1,
     };
-    return rc;
+    return MB_OK;
 }
 
 static void prompt_begin(void *state, uint32_t repetition)

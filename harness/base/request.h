@@ -24,6 +24,7 @@ struct mb_request {
     /* GENERATE */
     const char *text;      /* prompt, UTF-8, NUL-terminated */
     uint32_t n_prompt;     /* 0: the text as it is; else exactly so many tokens, the text's tokens repeated or cut */
+    uint32_t n_depth;      /* with n_prompt: so many tokens of the text are put into the cache first, in prepare(), untimed */
     bool chat;             /* apply the model's chat template: text is one user turn */
     uint32_t max_gen;      /* at most so many tokens */
     bool ignore_eos;       /* end-of-text is not a stop and is never sampled away: generation runs to max_gen */
