@@ -1,7 +1,8 @@
 /*
  * micro.c - fixed-length work: `prompt` tokens in, `gen` tokens out, end-of-text suppressed, so that only computing is compared.
- * The prompt is the shipped text, repeated or cut by the runner to exactly so many tokens of its tokenizer.
- * Named as llama-bench does: gen 0 is pp (prefill only), prompt 0 is tg (after a prompt of one token), both is pp+tg.
+ * The prompt is the shipped text, repeated or cut by the runner to exactly so many tokens of its tokenizer; `depth` more of them are in
+ * the cache before the clock starts.
+ * Named as llama-bench does: gen 0 is pp (prefill only), prompt 0 is tg (after a prompt of one token), both is pp+tg; "@d4096" is the depth.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,31 +30,29 @@ static int micro_files(const struct mb_cell *cell, char ***paths, size_t *n, str
     return rc == MB_OK ? mb_data_add(paths, n, path, err) : rc;
 }
 
-static void name_item(struct micro *s, uint32_t n_prompt, uint32_t n_gen)
+static void name_item(struct micro *s)
 {
-    char depth[16] = "";
+    char pp[16] = "", tg[16] = "", depth[20] = "";
+    if (s->n_prompt)
+        snprintf(pp, sizeof(pp), "pp%" PRIu32, s->n_prompt);
+    if (s->n_gen)
+        snprintf(tg, sizeof(tg), "tg%" PRIu32, s->n_gen);
     if (s->n_depth)
         snprintf(depth, sizeof(depth), "@d%" PRIu32, s->n_depth);
-    if (n_gen == 0)
-        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "%s", n_prompt, depth);
-    else if (n_prompt == 0)
-        snprintf(s->item, sizeof(s->item), "micro/tg%" PRIu32 "%s", n_gen, depth);
-    else
-        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "+tg%" PRIu32 "%s", n_prompt, n_gen, depth);
+    snprintf(s->item, sizeof(s->item), "micro/%s%s%s%s", pp, *pp && *tg ? "+" : "", tg, depth);
 }
 
 static int micro_open(void *state, const struct mb_cell *cell, struct mb_workload_need *need, struct mb_error *err)
 {
     struct micro *s = state;
-    uint32_t n_prompt, n_gen;
-    int rc = mb_setting_u32(cell, &mb_workload_micro, "prompt", &n_prompt, err);
+    int rc = mb_setting_u32(cell, &mb_workload_micro, "prompt", &s->n_prompt, err);
     if (rc == MB_OK)
-        rc = mb_setting_u32(cell, &mb_workload_micro, "gen", &n_gen, err);
+        rc = mb_setting_u32(cell, &mb_workload_micro, "gen", &s->n_gen, err);
     if (rc == MB_OK)
         rc = mb_setting_u32(cell, &mb_workload_micro, "depth", &s->n_depth, err);
     if (rc != MB_OK)
         return rc;
-    if (n_prompt == 0 && n_gen == 0)
+    if (s->n_prompt == 0 && s->n_gen == 0)
         return mb_fail(err, MB_EINVAL, "micro: prompt and gen are both 0: nothing to do");
     char *path;
     rc = mb_data_locate(cell, TEXT_FILE, &path, err);
@@ -63,11 +62,13 @@ static int micro_open(void *state, const struct mb_cell *cell, struct mb_workloa
     free(path);
     if (rc != MB_OK)
         return rc;
-    name_item(s, n_prompt, n_gen);
-    s->n_prompt = n_prompt ? n_prompt : 1;
-    s->n_gen = n_gen;
-    *need = (struct mb_workload_need){
-        .n_ctx = s->n_depth + s->n_prompt + s->n_gen, .max_gen = n_gen, .max_text_bytes = MB_SETTING_TEXT_BYTES(n_gen), .n_requests = 1};
+    name_item(s);
+    if (s->n_prompt == 0)
+        s->n_prompt = 1; /* something has to be there to go on from */
+    *need = (struct mb_workload_need){.n_ctx = s->n_depth + s->n_prompt + s->n_gen,
+                                      .max_gen = s->n_gen,
+                                      .max_text_bytes = MB_SETTING_TEXT_BYTES(s->n_gen),
+                                      .n_requests = 1};
     return MB_OK;
 }
 
