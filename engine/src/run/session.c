@@ -1,0 +1,250 @@
+/*
+ * session.c - opening, closing and looking at a session; its one arena.
+ *
+ * Arena, every part rounded up to 64 bytes; r = max(n_batch, 16) rows, V = n_vocab, T = threads, S = slots + 96:
+ *     K, V cache   n_layers n_heads_kv slots (d_head bytes(K) + d_pad bytes(V))
+ *     f32 rows     r (2 d_model + 2 q_dim + 2 kv_dim + 2 d_ff + n_rope), and r (q_dim + n_rope) when positions may move
+ *     f64          n_rope / 2
+ *     per worker   T 4 (S + d_pad)
+ *     products     eng_matmul_scratch_bytes(r, widest input)
+ *     sampling     8 V
+ *     logits       16 V, last: pages beyond the first row are touched only by drafts and scoring
+ */
+#include "run/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "run/methods.h"
+#include "run/rope.h"
+
+#define MAX_BATCH 8192
+#define MAX_THREADS 1024
+
+struct carve { /* hands out pieces of the arena; base NULL: only counts */
+    uint8_t *base;
+    size_t at;
+    bool overflow;
+};
+
+static void *take(struct carve *c, uint64_t n, size_t elem_bytes)
+{
+    size_t bytes, end;
+    if (__builtin_mul_overflow(n, elem_bytes, &bytes) || __builtin_add_overflow(bytes, c->at + 63, &end)) {
+        c->overflow = true;
+        return NULL;
+    }
+    void *p = c->base ? c->base + c->at : NULL;
+    c->at = end & ~(size_t)63;
+    return p;
+}
+
+static size_t widest_input(const struct eng_model *m, uint32_t q_dim)
+{
+    size_t n = m->hp.d_model;
+    n = m->hp.d_ff > n ? m->hp.d_ff : n;
+    return q_dim > n ? q_dim : n;
+}
+
+/* Fill in every pointer of the session from the arena; the formula is in the file head. Returns bytes before the logits. */
+static size_t lay_out(struct eng_session *s, struct carve *c)
+{
+    const struct eng_hparams *hp = &s->model->hp;
+    const uint32_t n_threads = eng_pool_threads(s->pool);
+    const uint64_t r = s->n_rows, heads = (uint64_t)hp->n_layers * hp->n_heads_kv;
+    const bool moves = s->reduce.ops->moved_position != NULL && s->reduce.n_ring != 0;
+
+    s->cache.k = take(c, heads, s->cache.k_head_bytes);
+    s->cache.v = take(c, heads, s->cache.v_head_bytes);
+    s->kv_bytes = c->at;
+    s->x = take(c, r * hp->d_model, sizeof(float));
+    s->h = take(c, r * hp->d_model, sizeof(float));
+    s->q = take(c, r * s->q_dim, sizeof(float));
+    s->mixed = take(c, r * s->q_dim, sizeof(float));
+    s->k = take(c, r * s->kv_dim, sizeof(float));
+    s->v = take(c, r * s->kv_dim, sizeof(float));
+    s->gate = take(c, r * hp->d_ff, sizeof(float));
+    s->up = take(c, r * hp->d_ff, sizeof(float));
+    s->turn = take(c, r * hp->n_rope, sizeof(float));
+    s->q_moved = moves ? take(c, r * s->q_dim, sizeof(float)) : NULL;
+    s->turn_moved = moves ? take(c, r * hp->n_rope, sizeof(float)) : NULL;
+    s->rope_freq = take(c, hp->n_rope / 2, sizeof(double));
+    struct eng_worker *workers = take(c, n_threads, sizeof *workers);
+    s->workers = workers;
+    for (uint32_t i = 0; i < n_threads; i++) {
+        float *scores = take(c, (uint64_t)ENG_ATTN_ROWS * s->score_floats, sizeof(float));
+        float *acc = take(c, (uint64_t)ENG_ATTN_ROWS * s->cache.d_pad, sizeof(float));
+        if (workers)
+            workers[i] = (struct eng_worker){.scores = scores, .acc = acc};
+    }
+    s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model, s->q_dim)), 1);
+    s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
+    const size_t touched = c->at;
+    s->logits = take(c, (uint64_t)ENG_HEAD_ROWS * hp->n_vocab, sizeof(float));
+    return touched;
+}
+
+static int make_arena(struct eng_session *s, struct eng_error *err)
+{
+    struct carve c = {0};
+    const size_t touched = lay_out(s, &c);
+    if (c.overflow || c.at > SIZE_MAX / 2)
+        return eng_fail(err, ENG_ELIMIT, "a session of %u slots and batches of %u does not fit into memory", s->cache.n_slots, s->n_batch);
+    s->arena = aligned_alloc(64, c.at);
+    if (!s->arena)
+        return eng_fail(err, ENG_ENOMEM, "no memory for the session: %zu MiB, of which cache %zu MiB; ask for a smaller context",
+                        c.at >> 20, s->kv_bytes >> 20);
+    s->arena_bytes = c.at;
+    memset(s->arena, 0, touched); /* padding of V must be zero; and page faults belong here, not into a measurement */
+    c = (struct carve){.base = s->arena};
+    lay_out(s, &c);
+    eng_rope_frequencies(&s->model->hp, s->rope_freq);
+    return ENG_OK;
+}
+
+/* ---- choices ------------------------------------------------------------------------------------------------------- */
+
+static int choose(enum eng_family family, const char *text, struct eng_method *out, struct eng_error *err)
+{
+    size_t n;
+    const int rc = eng_method_parse(family, text ? text : eng_methods(family, &n)[0]->name, out, err);
+    if (rc != ENG_OK)
+        return rc;
+    if (out->info->unavailable)
+        return eng_fail(err, ENG_ENOTSUP, "'%s' cannot be used: %s", out->info->name, out->info->unavailable);
+    return ENG_OK;
+}
+
+static int choose_all(struct eng_session *s, const struct eng_session_params *p, struct eng_error *err)
+{
+    struct eng_method choice[ENG_FAMILY_N] = {{0}}, cache_v;
+    int rc;
+    if ((rc = choose(ENG_FAMILY_BACKEND, p->backend, &choice[ENG_FAMILY_BACKEND], err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_QUANT, NULL, &choice[ENG_FAMILY_QUANT], err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_ACT, p->act, &choice[ENG_FAMILY_ACT], err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_CACHE, p->cache_type_k, &choice[ENG_FAMILY_CACHE], err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_CACHE, p->cache_type_v, &cache_v, err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_EXIT, p->early_exit, &choice[ENG_FAMILY_EXIT], err)) != ENG_OK ||
+        (rc = choose(ENG_FAMILY_REDUCE, p->token_reduction, &choice[ENG_FAMILY_REDUCE], err)) != ENG_OK)
+        return rc;
+    const char *conflict = eng_methods_conflict(choice);
+    if (conflict)
+        return eng_fail(err, ENG_ENOTSUP, "these methods cannot run together: %s", conflict);
+
+    s->backend = eng_backend_find(&choice[ENG_FAMILY_BACKEND]);
+    s->act = eng_act_find(&choice[ENG_FAMILY_ACT]);
+    s->cache.type_k = eng_cache_type_find(&choice[ENG_FAMILY_CACHE]);
+    s->cache.type_v = eng_cache_type_find(&cache_v);
+    s->exit = eng_exit_find(&choice[ENG_FAMILY_EXIT]);
+    s->exit_choice = choice[ENG_FAMILY_EXIT];
+    s->reduce.ops = eng_reduce_find(&choice[ENG_FAMILY_REDUCE]);
+    s->reduce.method = choice[ENG_FAMILY_REDUCE];
+    return s->exit->check ? s->exit->check(&s->exit_choice, s->model, err) : ENG_OK;
+}
+
+/* Sizes that follow from model and parameters. */
+static int plan_sizes(struct eng_session *s, const struct eng_session_params *p, struct eng_error *err)
+{
+    const struct eng_hparams *hp = &s->model->hp;
+    if (hp->d_head > ENG_CACHE_MAX_D_HEAD)
+        return eng_fail(err, ENG_ENOTSUP, "heads of %u dimensions are not supported (most: %d)", hp->d_head, ENG_CACHE_MAX_D_HEAD);
+    uint32_t n_ctx = p->n_ctx;
+    if (n_ctx == 0)
+        n_ctx = hp->n_ctx_train > 0 && hp->n_ctx_train < 2048 ? hp->n_ctx_train : 2048;
+    if (n_ctx > INT32_MAX / 2)
+        return eng_fail(err, ENG_EINVAL, "a context of %u tokens is out of range (1 to %d)", n_ctx, INT32_MAX / 2);
+    if (p->n_batch > MAX_BATCH)
+        return eng_fail(err, ENG_EINVAL, "a batch of %u tokens is out of range (1 to %d)", p->n_batch, MAX_BATCH);
+    s->reduce.n_ctx = n_ctx;
+    s->reduce.n_batch = p->n_batch ? p->n_batch : 512;
+    if (s->reduce.n_batch > n_ctx)
+        s->reduce.n_batch = n_ctx;
+    s->reduce.ops->plan(&s->reduce);
+    s->n_batch = s->reduce.n_batch;
+    s->n_rows = s->n_batch > ENG_HEAD_ROWS ? s->n_batch : ENG_HEAD_ROWS;
+    s->q_dim = hp->n_heads * hp->d_head;
+    s->kv_dim = hp->n_heads_kv * hp->d_head;
+
+    struct eng_cache *c = &s->cache;
+    c->n_heads_kv = hp->n_heads_kv;
+    c->n_slots = s->reduce.n_slots;
+    c->d_head = hp->d_head;
+    c->d_pad = (hp->d_head + ENG_ATTN_LANES - 1) / ENG_ATTN_LANES * ENG_ATTN_LANES;
+    c->k_head_bytes = (size_t)c->n_slots * c->d_head * eng_cache_elem_bytes(c->type_k);
+    c->v_head_bytes = (size_t)c->n_slots * c->d_pad * eng_cache_elem_bytes(c->type_v);
+    s->score_floats = c->n_slots + 2 * ENG_ATTN_LANES * ENG_REDUCE_SPANS; /* each span is widened to whole tiles */
+    return ENG_OK;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+int eng_session_open(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err)
+{
+    const struct eng_session_params none = {0}, *p = params ? params : &none;
+    *out = NULL;
+    if (p->n_threads > MAX_THREADS)
+        return eng_fail(err, ENG_EINVAL, "%u threads are out of range (1 to %d)", p->n_threads, MAX_THREADS);
+    struct eng_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return eng_fail(err, ENG_ENOMEM, "no memory for a session");
+    s->model = model;
+    s->observer = p->observer;
+    s->tracer = p->tracer;
+    s->vec = eng_vector();
+    s->attn = eng_attn_ops();
+    s->pending = -1;
+
+    int rc;
+    if ((rc = choose_all(s, p, err)) != ENG_OK || (rc = plan_sizes(s, p, err)) != ENG_OK ||
+        (rc = eng_pool_open(&s->pool, p->n_threads ? p->n_threads : 1, err)) != ENG_OK || (rc = make_arena(s, err)) != ENG_OK) {
+        eng_session_close(s);
+        return rc;
+    }
+    *out = s;
+    return ENG_OK;
+}
+
+void eng_session_close(struct eng_session *s)
+{
+    if (!s)
+        return;
+    eng_pool_close(s->pool);
+    free(s->arena);
+    free(s->ids);
+    free(s);
+}
+
+void eng_session_info(const struct eng_session *s, struct eng_session_info *info)
+{
+    *info = (struct eng_session_info){
+        .kv_bytes = s->kv_bytes,
+        .scratch_bytes = s->arena_bytes - s->kv_bytes + s->cap_ids * sizeof *s->ids,
+        .n_ctx = s->reduce.n_ring ? s->reduce.ops->kept(&s->reduce, UINT32_MAX) : s->reduce.n_ctx,
+        .n_kept = s->reduce.ops->kept(&s->reduce, s->n_seen),
+        .n_seen = s->n_seen,
+        .n_drafted = s->n_drafted,
+        .n_accepted = s->n_accepted,
+        .kernels = eng_kernels_name(),
+    };
+}
+
+void eng_session_reset(struct eng_session *s)
+{
+    s->n_seen = 0;
+    s->pending = -1;
+    s->last_logits = NULL;
+}
+
+int eng_session_rewind(struct eng_session *s, uint32_t n_keep, struct eng_error *err)
+{
+    if (n_keep > s->n_seen)
+        return eng_fail(err, ENG_EINVAL, "cannot keep the first %u tokens: only %u were evaluated", n_keep, s->n_seen);
+    if (n_keep < s->n_seen && s->reduce.ops->kept(&s->reduce, s->n_seen) < s->n_seen)
+        return eng_fail(err, ENG_ENOTSUP, "cannot go back to %u tokens: '%s' has dropped some of the %u tokens seen; reset instead", n_keep,
+                        s->reduce.method.info->name, s->n_seen);
+    s->n_seen = n_keep;
+    s->pending = -1;
+    s->last_logits = NULL;
+    return ENG_OK;
+}
