@@ -3,7 +3,10 @@
  *
  * Call order: probe, open; then per trial start, (phase and poll, any number), stop, read; close.
  * start/phase/poll/stop run inside or beside the timed region: no allocation, no formatting, no locks, no file opening.
- * poll comes from the sampler thread, the rest from the worker's main thread; the harness joins or pauses the sampler before stop.
+ * poll comes from the sampler thread, and once from the main thread right after start and right before stop, while the sampler
+ * rests: every trial has two endpoints, and never do two polls overlap. All other hooks run on the worker's main thread. phase may
+ * run while poll does: the two may share atomics only.
+ * Files: README.md (how to add one), sampler.h (the only way in for the session), series.h, phase.h.
  */
 #ifndef MB_COLLECTORS_COLLECTOR_H
 #define MB_COLLECTORS_COLLECTOR_H

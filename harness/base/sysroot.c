@@ -24,12 +24,22 @@ static int status_of_errno(void)
     }
 }
 
-int mb_sys_open(const char *root, const char *path, struct mb_error *err)
+static int open_with(const char *root, const char *path, int flags, struct mb_error *err)
 {
     char full[PATH_MAX];
     snprintf(full, sizeof(full), "%s%s", root ? root : "", path);
-    const int fd = open(full, O_RDONLY | O_CLOEXEC);
+    const int fd = open(full, flags | O_CLOEXEC);
     return fd >= 0 ? fd : mb_fail_errno(err, status_of_errno(), "%s", path);
+}
+
+int mb_sys_open(const char *root, const char *path, struct mb_error *err)
+{
+    return open_with(root, path, O_RDONLY, err);
+}
+
+int mb_sys_open_write(const char *root, const char *path, struct mb_error *err)
+{
+    return open_with(root, path, O_WRONLY, err);
 }
 
 int mb_sys_pread_text(int fd, char *buf, size_t cap)

@@ -13,6 +13,9 @@
 /** mb_sys_open() - open for repeated mb_sys_pread_*; returns fd >= 0 or a negative MB_E* with the path and the cause. */
 int mb_sys_open(const char *root, const char *path, struct mb_error *err) MB_MUST_CHECK;
 
+/** mb_sys_open_write() - the same for an attribute that takes commands (/proc/PID/clear_refs); write with pwrite(fd, ..., 0). */
+int mb_sys_open_write(const char *root, const char *path, struct mb_error *err) MB_MUST_CHECK;
+
 /** mb_sys_pread_text() - re-read an open attribute from offset 0 into buf[cap] (NUL-terminated, trailing newline cut).
  *  Returns length >= 0 or negative MB_EIO. No allocation: fit for the sampler thread. */
 int mb_sys_pread_text(int fd, char *buf, size_t cap);
