@@ -1,9 +1,10 @@
 -- schema.sql - version 1. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
--- PRAGMA user_version = 1 is set by the code after this file ran. Later versions: migrations/NNNN.sql, one per step.
+-- PRAGMA user_version = 1 and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
+-- (json_valid(NULL) is 0 before SQLite 3.45, hence the "IS NULL OR".)
 
 CREATE TABLE device (           -- the machine, as far as it matters to a figure
   id           INTEGER PRIMARY KEY,
-  fingerprint  TEXT NOT NULL UNIQUE,  -- sha256 of facts
+  fingerprint  TEXT NOT NULL UNIQUE,  -- sha256 of the facts and of the columns below
   name         TEXT NOT NULL,         -- host name
   cpu          TEXT NOT NULL,         -- model name
   n_cores      INTEGER NOT NULL,
@@ -33,7 +34,7 @@ CREATE TABLE model (
   file_bytes        INTEGER NOT NULL,
   weight_bytes      INTEGER,          -- as executed
   bits_per_weight   REAL,             -- 8 * weight_bytes / n_params: from bytes, never from the name
-  tensor_types      TEXT CHECK (json_valid(tensor_types)), -- [{"type","tensors","weights","bytes"}] as executed
+  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes"}] as executed
   UNIQUE (sha256, quant)
 ) STRICT;
 
@@ -52,7 +53,7 @@ CREATE TABLE run (
   started_utc  TEXT NOT NULL,
   finished_utc TEXT,
   state        TEXT NOT NULL CHECK (state IN ('running', 'finished')), -- an interrupted run stays 'running' until resumed
-  conditions   TEXT CHECK (json_valid(conditions)) -- governor, load, mains or battery, temperature at start
+  conditions   TEXT CHECK (conditions IS NULL OR json_valid(conditions)) -- governor, load, mains or battery, temperature at start
 ) STRICT;
 
 CREATE TABLE cell (                   -- one configuration within a run

@@ -1,29 +1,403 @@
--- views.sql - derived metrics; the formula is the comment. Recreated on every open for writing, so a view is never out of date.
--- The plots know only these. All plain SQL (no registered functions): the sqlite3 shell sees the same numbers.
--- Medians: row_number() over the sorted group, mean of the two middle values.
+-- views.sql - derived metrics; the formula is the comment. Made anew when they differ from the file's, so a view is never out of date.
+-- The plots know only these. Plain SQL with SQLite's own functions: the sqlite3 shell sees the same numbers.
+-- "Total over total": a rate of a trial with many requests is all its tokens by all its time, never a mean of rates.
+-- Statements begin at a line's start with CREATE VIEW: a reader puts them in front of the file's own as TEMP views.
 
--- v_trial: one row per trial with its axes.
---   columns: run_id, cell_id, trial_id, hash, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit,
---            token_reduction, runner, workload, options, kind, repetition, status, reason, duration_ns
+-- v_median_rank: which order statistics bound the median. Of n sorted values x(1) <= ... <= x(n), the interval [x(k), x(n+1-k)]
+--   covers the true median with probability 1 - 2 sum_{i<k} C(n,i) / 2^n, whatever the distribution (David & Nagaraja, Order
+--   Statistics, 3rd ed., section 7.1; Le Boudec, Performance Evaluation, appendix A). k is the largest with coverage >= 0.95. Below
+--   n = 6 there is none: then k = 1, the interval is min..max, and its true coverage is said (n = 5: 93.75 %, n = 3: 75 %).
+CREATE VIEW v_median_rank(n, k, coverage) AS VALUES
+  (2, 1, 0.500000), (3, 1, 0.750000), (4, 1, 0.875000), (5, 1, 0.937500), (6, 1, 0.968750), (7, 1, 0.984375), (8, 1, 0.992188),
+  (9, 2, 0.960938), (10, 2, 0.978516), (11, 2, 0.988281), (12, 3, 0.961426), (13, 3, 0.977539), (14, 3, 0.987061),
+  (15, 4, 0.964844), (16, 4, 0.978729), (17, 5, 0.950958), (18, 5, 0.969116), (19, 5, 0.980789), (20, 6, 0.958611),
+  (21, 6, 0.973396), (22, 6, 0.983099), (23, 7, 0.965310), (24, 7, 0.977344), (25, 8, 0.956715), (26, 8, 0.971041),
+  (27, 8, 0.980843), (28, 9, 0.964302), (29, 9, 0.975880), (30, 10, 0.957226), (31, 10, 0.970551), (32, 10, 0.979938),
+  (33, 11, 0.964918), (34, 11, 0.975693), (35, 12, 0.959040), (36, 12, 0.971183), (37, 13, 0.952969), (38, 13, 0.966448),
+  (39, 13, 0.976297), (40, 14, 0.961523), (41, 14, 0.972467), (42, 15, 0.956441), (43, 15, 0.968461), (44, 16, 0.951233),
+  (45, 16, 0.964302), (46, 16, 0.974104), (47, 17, 0.960014), (48, 17, 0.970695), (49, 18, 0.955616), (50, 18, 0.967161);
 
--- v_request: one row per request of an ok trial.
---   n_prompt       value of prefill_end
---   n_gen          value of request_end
---   tokenize_ns    tokenize_end - tokenize_begin
---   prefill_ns     prefill_end - prefill_begin
---   ttft_ns        token 0 - request_begin                       (time to first token)
---   decode_ns      last token - token 0
---   tpot_ns        decode_ns / (n_gen - 1)                        (time per output token; NULL when n_gen < 2)
---   e2e_ns         request_end - request_begin
---   prefill_tps    n_prompt * 1e9 / prefill_ns
---   decode_tps     1e9 / tpot_ns
+-- v_trial: one row per repetition with the axes of its cell.
+CREATE VIEW v_trial AS
+SELECT c.run_id, t.cell_id, t.id AS trial_id, c.hash, c.model, c.backend, c.threads, c.quant, c.act, c.cache_type_k, c.cache_type_v,
+       c.early_exit, c.token_reduction, c.runner, c.workload, c.options, t.kind, t.repetition, t.status, t.reason, t.started_utc,
+       t.duration_ns
+FROM trial t JOIN cell c ON c.id = t.cell_id;
 
--- v_gap: one row per inter-token gap: trial, request, i_token, itl_ns = token i - token i-1
+-- v_request: one row per request of an ok repetition (any kind).
+--   n_prompt     tokens evaluated: value of prefill_begin (of prefill_end where only that carries it)
+--   n_gen        tokens generated: value of request_end
+--   n_stamped    token events, the ones that time is known of
+--   tokenize_ns  tokenize_end - tokenize_begin
+--   prefill_ns   prefill_end - prefill_begin
+--   ttft_ns      token 0 - request_begin                          (time to first token)
+--   decode_ns    last token - token 0
+--   tpot_ns      decode_ns / (n_stamped - 1)                       (time per output token after the first; NULL below 2 tokens)
+--   e2e_ns       request_end - request_begin
+--   prefill_tps  n_prompt * 1e9 / prefill_ns
+--   decode_tps   1e9 / tpot_ns
+CREATE VIEW v_request AS
+WITH e AS (
+  SELECT trial_id, request,
+         max(CASE kind WHEN 'request_begin' THEN t_ns END) AS request_begin,
+         max(CASE kind WHEN 'request_end' THEN t_ns END) AS request_end,
+         max(CASE kind WHEN 'request_end' THEN value END) AS n_gen,
+         min(CASE kind WHEN 'tokenize_begin' THEN t_ns END) AS tokenize_begin,
+         max(CASE kind WHEN 'tokenize_end' THEN t_ns END) AS tokenize_end,
+         min(CASE kind WHEN 'prefill_begin' THEN t_ns END) AS prefill_begin,
+         max(CASE kind WHEN 'prefill_end' THEN t_ns END) AS prefill_end,
+         max(CASE WHEN kind IN ('prefill_begin', 'prefill_end') THEN nullif(value, 0) END) AS n_prompt,
+         count(CASE kind WHEN 'token' THEN 1 END) AS n_stamped,
+         min(CASE kind WHEN 'token' THEN t_ns END) AS first_token,
+         max(CASE kind WHEN 'token' THEN t_ns END) AS last_token
+  FROM event GROUP BY trial_id, request)
+SELECT t.cell_id, e.trial_id, t.kind, t.repetition, e.request, e.n_prompt, e.n_gen, e.n_stamped,
+       tokenize_end - tokenize_begin AS tokenize_ns,
+       prefill_end - prefill_begin AS prefill_ns,
+       first_token - request_begin AS ttft_ns,
+       CASE WHEN n_stamped >= 2 THEN last_token - first_token END AS decode_ns,
+       CASE WHEN n_stamped >= 2 THEN 1.0 * (last_token - first_token) / (n_stamped - 1) END AS tpot_ns,
+       request_end - request_begin AS e2e_ns,
+       n_prompt * 1e9 / (prefill_end - prefill_begin) AS prefill_tps,
+       CASE WHEN n_stamped >= 2 THEN (n_stamped - 1) * 1e9 / (last_token - first_token) END AS decode_tps
+FROM e JOIN trial t ON t.id = e.trial_id
+WHERE t.status = 'ok' AND e.request_begin IS NOT NULL;
 
--- v_cell: one row per cell: medians over measured ok trials (per-trial value = total over its requests), their count, min, max
+-- v_gap: one row per gap between two tokens of a request of an ok repetition: itl_ns = t(token i) - t(token i-1).
+CREATE VIEW v_gap AS
+WITH g AS (
+  SELECT trial_id, request, i_token, t_ns - lag(t_ns) OVER (PARTITION BY trial_id, request ORDER BY i_token, seq) AS itl_ns
+  FROM event WHERE kind = 'token')
+SELECT t.cell_id, g.trial_id, t.kind, t.repetition, g.request, g.i_token, g.itl_ns
+FROM g JOIN trial t ON t.id = g.trial_id
+WHERE t.status = 'ok' AND g.itl_ns IS NOT NULL;
 
--- v_cell_metric: per cell, metric name, scope, source: median, min, max, n, origin; NULL and reason where all are unknown
+-- v_trial_rate: one row per ok repetition, total over total:
+--   prefill_tps = sum n_prompt * 1e9 / sum prefill_ns      decode_tps = sum (n_stamped - 1) * 1e9 / sum decode_ns
+--   tpot_ns = sum decode_ns / sum (n_stamped - 1)          ttft_ns, e2e_ns, tokenize_ns = sum over requests / their number
+CREATE VIEW v_trial_rate AS
+SELECT cell_id, trial_id, kind, repetition, count(*) AS n_requests, sum(n_prompt) AS n_prompt, sum(n_gen) AS n_gen,
+       sum(n_prompt) FILTER (WHERE prefill_ns IS NOT NULL) * 1e9 / sum(prefill_ns) FILTER (WHERE n_prompt IS NOT NULL) AS prefill_tps,
+       sum(n_stamped - 1) FILTER (WHERE decode_ns IS NOT NULL) * 1e9 / sum(decode_ns) AS decode_tps,
+       1.0 * sum(decode_ns) / sum(n_stamped - 1) FILTER (WHERE decode_ns IS NOT NULL) AS tpot_ns,
+       avg(ttft_ns) AS ttft_ns, avg(e2e_ns) AS e2e_ns, avg(tokenize_ns) AS tokenize_ns
+FROM v_request GROUP BY trial_id;
 
--- v_problem: cells and trials that are failed, skipped, invalid or refused, with the reason
+-- v_load: time from file to ready weights, of repetitions that opened the model: load_end - load_begin.
+CREATE VIEW v_load AS
+SELECT t.cell_id, t.id AS trial_id, t.kind, t.status,
+       max(CASE e.kind WHEN 'load_end' THEN e.t_ns END) - min(CASE e.kind WHEN 'load_begin' THEN e.t_ns END) AS load_ns
+FROM event e JOIN trial t ON t.id = e.trial_id
+WHERE e.kind IN ('load_begin', 'load_end') GROUP BY t.id;
 
--- v_prefill, v_decode ... further views as the figures need them
+-- v_trial_energy: gross energy of the machine over an ok repetition, from the widest figure that exists. A source's rails overlap
+--   (package contains core; psys contains package), so they are never simply added:
+--   1 scope '' (the source's own total)   2 psys   3 package-* + dram*   4 the only rail there is
+--   Else NULL and why: the sources' reasons, or that no rail is a total. basis says which was taken.
+CREATE VIEW v_trial_energy AS
+WITH m AS (
+  SELECT trial_id, source, origin, scope, value, reason,
+         CASE WHEN scope = '' THEN 1 WHEN scope LIKE 'psys%' THEN 2 WHEN scope LIKE 'package-%' OR scope LIKE 'dram%' THEN 3 ELSE 4 END
+           AS rule
+  FROM metric WHERE name = 'energy_uj'),
+s AS (
+  SELECT trial_id, source, origin, rule, count(*) AS n_rails, sum(value) AS energy_uj, group_concat(scope, '+') AS rails,
+         row_number() OVER (PARTITION BY trial_id ORDER BY origin = 'measured' DESC, rule, source) AS preference
+  FROM m WHERE value IS NOT NULL GROUP BY trial_id, source, origin, rule
+  HAVING rule < 4 OR count(*) = 1)
+SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE rails WHEN '' THEN '' ELSE ' ' || rails END AS basis,
+       CASE WHEN s.energy_uj IS NULL THEN coalesce(
+         (SELECT 'no rail is a total: ' || group_concat(DISTINCT scope) FROM m WHERE m.trial_id = t.id AND value IS NOT NULL),
+         (SELECT group_concat(DISTINCT source || ': ' || reason) FROM metric WHERE trial_id = t.id AND name = 'energy_uj'),
+         'not collected') END AS reason
+FROM trial t LEFT JOIN s ON s.trial_id = t.id AND s.preference = 1
+WHERE t.status = 'ok';
+
+-- v_trial_accuracy: right answers by questions over all tasks of a repetition: sum(accuracy * n_questions) / sum(n_questions).
+--   (A task without n_questions counts once.)
+CREATE VIEW v_trial_accuracy AS
+SELECT t.cell_id, t.id AS trial_id, t.kind, a.name,
+       sum(a.value * coalesce(n.value, 1)) / sum(coalesce(n.value, 1)) AS value, sum(n.value) AS n_questions, count(*) AS n_tasks
+FROM trial t JOIN metric a ON a.trial_id = t.id AND a.name IN ('accuracy', 'accuracy_norm')
+LEFT JOIN metric n ON n.trial_id = t.id AND n.name = 'n_questions' AND n.scope = a.scope AND n.source = a.source
+WHERE t.status = 'ok' AND a.value IS NOT NULL GROUP BY t.id, a.name;
+
+-- v_trial_value: the figures of every measured, ok repetition, one a row.
+--   energy_per_token_uj = gross energy of the repetition / tokens generated in it
+--   rss_peak_bytes = the largest of its phases;  kv_bytes, perplexity, ... = as reported (largest scope)
+CREATE VIEW v_trial_value AS
+WITH r AS MATERIALIZED (SELECT * FROM v_trial_rate WHERE kind = 'measured')
+SELECT cell_id, trial_id, 'prefill_tps' AS name, prefill_tps AS value FROM r WHERE prefill_tps IS NOT NULL
+UNION ALL SELECT cell_id, trial_id, 'decode_tps', decode_tps FROM r WHERE decode_tps IS NOT NULL
+UNION ALL SELECT cell_id, trial_id, 'ttft_ns', ttft_ns FROM r WHERE ttft_ns IS NOT NULL
+UNION ALL SELECT cell_id, trial_id, 'tpot_ns', tpot_ns FROM r WHERE tpot_ns IS NOT NULL
+UNION ALL SELECT cell_id, trial_id, 'e2e_ns', e2e_ns FROM r WHERE e2e_ns IS NOT NULL
+UNION ALL SELECT r.cell_id, r.trial_id, 'energy_per_token_uj', e.energy_uj / r.n_gen
+  FROM r JOIN v_trial_energy e ON e.trial_id = r.trial_id WHERE e.energy_uj IS NOT NULL AND r.n_gen > 0
+UNION ALL SELECT cell_id, trial_id, name, value FROM v_trial_accuracy WHERE kind = 'measured'
+UNION ALL SELECT t.cell_id, t.id, m.name, max(m.value) FROM trial t JOIN metric m ON m.trial_id = t.id
+  WHERE t.kind = 'measured' AND t.status = 'ok' AND m.value IS NOT NULL
+    AND m.name IN ('rss_peak_bytes', 'kv_bytes', 'weight_bytes', 'perplexity', 'exit_drafted_tokens', 'exit_accepted_tokens',
+                   'kept_tokens', 'seen_tokens', 'output_hash')
+  GROUP BY t.id, m.name;
+
+-- v_cell_value: per cell and figure: n repetitions, median, min, max, and the interval of the median with its true coverage.
+--   median = mean of the two middle values of the sorted n (the same one when n is odd)
+--   lo, hi = order statistics k and n+1-k of v_median_rank; beyond n = 50, k = floor(n/2 - 0.98 sqrt n) (Le Boudec, appendix A)
+CREATE VIEW v_cell_value AS
+WITH x AS (
+  SELECT cell_id, name, value, row_number() OVER (PARTITION BY cell_id, name ORDER BY value) AS i,
+         count(*) OVER (PARTITION BY cell_id, name) AS n
+  FROM v_trial_value),
+k AS (
+  SELECT x.*, coalesce(r.k, CASE WHEN x.n > 50 THEN CAST(x.n / 2.0 - 0.98 * sqrt(x.n) AS INTEGER) END) AS k,
+         coalesce(r.coverage, CASE WHEN x.n > 50 THEN 0.95 END) AS coverage
+  FROM x LEFT JOIN v_median_rank r ON r.n = x.n)
+SELECT cell_id, name, n, avg(CASE WHEN i IN ((n + 1) / 2, (n + 2) / 2) THEN value END) AS median, min(value) AS min, max(value) AS max,
+       max(CASE WHEN i = k THEN value END) AS lo, max(CASE WHEN i = n + 1 - k THEN value END) AS hi, max(coverage) AS coverage
+FROM k GROUP BY cell_id, name;
+
+-- v_name: short names of cells for people.
+--   model_name  file name of a path    shape  workload with its sizes ("micro 256+64")
+--   setting     all axes, one text: equal where only the workload differs
+--   label       the axes that vary within the run; the model's name where none does
+CREATE VIEW v_name AS
+WITH c AS (
+  SELECT id AS cell_id, run_id, i_cell, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction, runner,
+         replace(model, rtrim(model, replace(model, '/', '')), '') AS model_name,
+         workload || coalesce(' ' || (options ->> '$.prompt') || '+' || (options ->> '$.gen'), '') AS shape
+  FROM cell),
+v AS (
+  SELECT run_id, count(DISTINCT model) > 1 AS model, count(DISTINCT backend) > 1 AS backend, count(DISTINCT threads) > 1 AS threads,
+         count(DISTINCT quant) > 1 AS quant, count(DISTINCT act) > 1 AS act, count(DISTINCT cache_type_k) > 1 AS cache_type_k,
+         count(DISTINCT cache_type_v) > 1 AS cache_type_v, count(DISTINCT early_exit) > 1 AS early_exit,
+         count(DISTINCT token_reduction) > 1 AS token_reduction, count(DISTINCT runner) > 1 AS runner
+  FROM c GROUP BY run_id)
+SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
+       concat_axes.setting, coalesce(nullif(trim(
+         CASE WHEN v.model THEN c.model_name || ' ' ELSE '' END || CASE WHEN v.runner THEN c.runner || ' ' ELSE '' END
+         || CASE WHEN v.backend THEN c.backend || ' ' ELSE '' END || CASE WHEN v.quant THEN c.quant || ' ' ELSE '' END
+         || CASE WHEN v.act THEN 'act ' || c.act || ' ' ELSE '' END
+         || CASE WHEN v.cache_type_k THEN 'K ' || c.cache_type_k || ' ' ELSE '' END
+         || CASE WHEN v.cache_type_v THEN 'V ' || c.cache_type_v || ' ' ELSE '' END
+         || CASE WHEN v.threads THEN c.threads || 't ' ELSE '' END
+         || CASE WHEN v.early_exit AND c.early_exit <> 'none' THEN c.early_exit || ' ' ELSE '' END
+         || CASE WHEN v.token_reduction AND c.token_reduction <> 'none' THEN c.token_reduction || ' ' ELSE '' END), ''),
+         CASE WHEN v.early_exit OR v.token_reduction THEN 'plain' END, c.model_name) AS label
+FROM c JOIN v ON v.run_id = c.run_id
+JOIN (SELECT id AS cell_id, json_array(model, runner, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction)
+        AS setting FROM cell) concat_axes ON concat_axes.cell_id = c.cell_id;
+
+-- v_cell: one row per cell: its axes, how its measured repetitions ended, and the median of each figure with min, max, interval.
+--   <figure>_lo.._hi: interval of the median with coverage ci_coverage (95 % or more from 6 repetitions on, see v_median_rank)
+--   energy_per_token_uj is gross: nothing is subtracted for the idle machine. NULL with energy_reason when unknown.
+CREATE VIEW v_cell AS
+WITH o AS (
+  SELECT cell_id, sum(status = 'ok') AS n_ok, sum(status = 'failed') AS n_failed, sum(status = 'skipped') AS n_skipped,
+         sum(status = 'invalid') AS n_invalid
+  FROM trial WHERE kind = 'measured' GROUP BY cell_id),
+p AS (
+  SELECT cell_id, max(coverage) AS ci_coverage,
+         max(CASE name WHEN 'prefill_tps' THEN median END) AS prefill_tps,
+         max(CASE name WHEN 'prefill_tps' THEN min END) AS prefill_tps_min,
+         max(CASE name WHEN 'prefill_tps' THEN max END) AS prefill_tps_max,
+         max(CASE name WHEN 'prefill_tps' THEN lo END) AS prefill_tps_lo,
+         max(CASE name WHEN 'prefill_tps' THEN hi END) AS prefill_tps_hi,
+         max(CASE name WHEN 'decode_tps' THEN median END) AS decode_tps,
+         max(CASE name WHEN 'decode_tps' THEN min END) AS decode_tps_min,
+         max(CASE name WHEN 'decode_tps' THEN max END) AS decode_tps_max,
+         max(CASE name WHEN 'decode_tps' THEN lo END) AS decode_tps_lo,
+         max(CASE name WHEN 'decode_tps' THEN hi END) AS decode_tps_hi,
+         max(CASE name WHEN 'ttft_ns' THEN median END) AS ttft_ns, max(CASE name WHEN 'ttft_ns' THEN min END) AS ttft_ns_min,
+         max(CASE name WHEN 'ttft_ns' THEN max END) AS ttft_ns_max, max(CASE name WHEN 'ttft_ns' THEN lo END) AS ttft_ns_lo,
+         max(CASE name WHEN 'ttft_ns' THEN hi END) AS ttft_ns_hi, max(CASE name WHEN 'tpot_ns' THEN median END) AS tpot_ns,
+         max(CASE name WHEN 'tpot_ns' THEN min END) AS tpot_ns_min, max(CASE name WHEN 'tpot_ns' THEN max END) AS tpot_ns_max,
+         max(CASE name WHEN 'tpot_ns' THEN lo END) AS tpot_ns_lo, max(CASE name WHEN 'tpot_ns' THEN hi END) AS tpot_ns_hi,
+         max(CASE name WHEN 'e2e_ns' THEN median END) AS e2e_ns, max(CASE name WHEN 'e2e_ns' THEN min END) AS e2e_ns_min,
+         max(CASE name WHEN 'e2e_ns' THEN max END) AS e2e_ns_max, max(CASE name WHEN 'e2e_ns' THEN lo END) AS e2e_ns_lo,
+         max(CASE name WHEN 'e2e_ns' THEN hi END) AS e2e_ns_hi,
+         max(CASE name WHEN 'rss_peak_bytes' THEN median END) AS rss_peak_bytes,
+         max(CASE name WHEN 'rss_peak_bytes' THEN min END) AS rss_peak_bytes_min,
+         max(CASE name WHEN 'rss_peak_bytes' THEN max END) AS rss_peak_bytes_max,
+         max(CASE name WHEN 'rss_peak_bytes' THEN lo END) AS rss_peak_bytes_lo,
+         max(CASE name WHEN 'rss_peak_bytes' THEN hi END) AS rss_peak_bytes_hi,
+         max(CASE name WHEN 'energy_per_token_uj' THEN median END) AS energy_per_token_uj,
+         max(CASE name WHEN 'energy_per_token_uj' THEN min END) AS energy_per_token_uj_min,
+         max(CASE name WHEN 'energy_per_token_uj' THEN max END) AS energy_per_token_uj_max,
+         max(CASE name WHEN 'energy_per_token_uj' THEN lo END) AS energy_per_token_uj_lo,
+         max(CASE name WHEN 'energy_per_token_uj' THEN hi END) AS energy_per_token_uj_hi,
+         max(CASE name WHEN 'accuracy' THEN median END) AS accuracy,
+         max(CASE name WHEN 'accuracy_norm' THEN median END) AS accuracy_norm,
+         max(CASE name WHEN 'perplexity' THEN median END) AS perplexity,
+         max(CASE name WHEN 'kv_bytes' THEN median END) AS kv_bytes,
+         max(CASE name WHEN 'weight_bytes' THEN median END) AS weight_bytes,
+         max(CASE name WHEN 'exit_drafted_tokens' THEN median END) AS exit_drafted_tokens,
+         max(CASE name WHEN 'exit_accepted_tokens' THEN median END) AS exit_accepted_tokens,
+         max(CASE name WHEN 'kept_tokens' THEN median END) AS kept_tokens,
+         max(CASE name WHEN 'seen_tokens' THEN median END) AS seen_tokens,
+         max(CASE name WHEN 'output_hash' THEN median END) AS output_hash,
+         max(CASE name WHEN 'output_hash' THEN min END) AS output_hash_min,
+         max(CASE name WHEN 'output_hash' THEN max END) AS output_hash_max
+  FROM v_cell_value GROUP BY cell_id),
+e AS (
+  SELECT cell_id, min(origin) AS energy_origin, min(basis) AS energy_basis, min(reason) AS energy_reason
+  FROM v_trial_energy WHERE kind = 'measured' GROUP BY cell_id)
+SELECT c.run_id, c.id AS cell_id, c.i_cell, c.hash, n.label, n.shape, n.setting, n.model_name, c.model, c.backend, c.threads, c.quant,
+       c.act, c.cache_type_k, c.cache_type_v, c.early_exit, c.token_reduction, c.runner, c.workload, c.options, c.repetitions, c.refused,
+       c.model_id, coalesce(o.n_ok, 0) AS n_ok, coalesce(o.n_failed, 0) AS n_failed, coalesce(o.n_skipped, 0) AS n_skipped,
+       coalesce(o.n_invalid, 0) AS n_invalid, ci_coverage,
+       prefill_tps, prefill_tps_min, prefill_tps_max, prefill_tps_lo, prefill_tps_hi, decode_tps, decode_tps_min,
+       decode_tps_max, decode_tps_lo, decode_tps_hi, ttft_ns, ttft_ns_min, ttft_ns_max, ttft_ns_lo, ttft_ns_hi, tpot_ns,
+       tpot_ns_min, tpot_ns_max, tpot_ns_lo, tpot_ns_hi, e2e_ns, e2e_ns_min, e2e_ns_max, e2e_ns_lo, e2e_ns_hi, rss_peak_bytes,
+       rss_peak_bytes_min, rss_peak_bytes_max, rss_peak_bytes_lo, rss_peak_bytes_hi, energy_per_token_uj,
+       energy_per_token_uj_min, energy_per_token_uj_max, energy_per_token_uj_lo, energy_per_token_uj_hi, accuracy,
+       accuracy_norm, perplexity, kv_bytes, weight_bytes, exit_drafted_tokens, exit_accepted_tokens, kept_tokens, seen_tokens,
+       output_hash, output_hash_min, output_hash_max,
+       energy_origin, energy_basis,
+       CASE WHEN energy_per_token_uj IS NULL AND o.n_ok > 0 THEN coalesce(energy_reason, 'no token was generated') END AS energy_reason
+FROM cell c JOIN v_name n ON n.cell_id = c.id
+LEFT JOIN o ON o.cell_id = c.id LEFT JOIN p ON p.cell_id = c.id LEFT JOIN e ON e.cell_id = c.id;
+
+-- v_cell_metric: every reported metric per cell, scope and source over measured ok repetitions: n known, median, min, max; n_unknown and
+--   a reason where some are unknown. Median as in v_cell_value.
+CREATE VIEW v_cell_metric AS
+WITH x AS (
+  SELECT t.cell_id, m.name, m.scope, m.source, m.origin, m.value, m.reason,
+         row_number() OVER (PARTITION BY t.cell_id, m.name, m.scope, m.source, m.origin ORDER BY m.value IS NULL, m.value) AS i,
+         count(m.value) OVER (PARTITION BY t.cell_id, m.name, m.scope, m.source, m.origin) AS n
+  FROM trial t JOIN metric m ON m.trial_id = t.id WHERE t.kind = 'measured' AND t.status = 'ok')
+SELECT cell_id, name, scope, source, origin, n, avg(CASE WHEN i IN ((n + 1) / 2, (n + 2) / 2) THEN value END) AS median,
+       min(value) AS min, max(value) AS max, count(*) - n AS n_unknown, max(reason) AS reason
+FROM x GROUP BY cell_id, name, scope, source, origin;
+
+-- v_itl_percentile: percentiles of the inter-token latency, all gaps of the cell's measured ok repetitions together.
+--   Linear interpolation between order statistics, h = (n-1) q + 1 (Hyndman & Fan 1996, type 7; numpy's default).
+--   Only from enough gaps (MLPerf early stopping, 99 % confidence: p50 11, p90 64, p95 130, p99 662), else NULL and the reason.
+CREATE VIEW v_itl_percentile AS
+WITH q(q, name, need) AS (VALUES (0.5, 'p50', 11), (0.9, 'p90', 64), (0.95, 'p95', 130), (0.99, 'p99', 662)),
+g AS MATERIALIZED (
+  SELECT cell_id, itl_ns, row_number() OVER (PARTITION BY cell_id ORDER BY itl_ns) AS i, count(*) OVER (PARTITION BY cell_id) AS n
+  FROM v_gap WHERE kind = 'measured'),
+h AS (SELECT g.*, q.*, (n - 1) * q.q + 1 AS h, CAST((n - 1) * q.q AS INTEGER) + 1 AS lower FROM g, q)
+SELECT cell_id, q, name, need, n,
+       CASE WHEN n >= need THEN sum(CASE i WHEN lower THEN itl_ns * (1 - (h - lower)) WHEN lower + 1 THEN itl_ns * (h - lower) END) END
+         AS itl_ns,
+       CASE WHEN n < need THEN name || ' needs ' || need || ' gaps, there are ' || n END AS reason
+FROM h GROUP BY cell_id, q;
+
+-- v_itl: the same, one row per cell.
+CREATE VIEW v_itl AS
+SELECT cell_id, max(n) AS n, max(CASE name WHEN 'p50' THEN itl_ns END) AS p50_ns, max(CASE name WHEN 'p90' THEN itl_ns END) AS p90_ns,
+       max(CASE name WHEN 'p95' THEN itl_ns END) AS p95_ns, max(CASE name WHEN 'p99' THEN itl_ns END) AS p99_ns
+FROM v_itl_percentile GROUP BY cell_id;
+
+-- v_accuracy: per cell and task (scope), and '' for all tasks together. n = questions of one repetition: asking the same question
+--   again is no new evidence. Interval: Wilson score (Wilson 1927), z = 1.96:
+--   (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
+CREATE VIEW v_accuracy AS
+WITH a AS (
+  SELECT m.cell_id, m.scope AS task, m.median AS accuracy, n.median AS n, m.origin
+  FROM v_cell_metric m LEFT JOIN v_cell_metric n ON n.cell_id = m.cell_id AND n.name = 'n_questions' AND n.scope = m.scope
+    AND n.source = m.source
+  WHERE m.name = 'accuracy' AND m.n > 0 AND m.scope <> ''
+  UNION ALL
+  SELECT v.cell_id, '', v.median, q.n, 'measured' FROM v_cell_value v
+  LEFT JOIN (SELECT cell_id, max(n_questions) AS n FROM v_trial_accuracy WHERE kind = 'measured' AND name = 'accuracy' GROUP BY cell_id) q
+    ON q.cell_id = v.cell_id
+  WHERE v.name = 'accuracy')
+SELECT cell_id, task, accuracy, CAST(n AS INTEGER) AS n_questions, origin,
+       (accuracy + 1.9208 / n - 1.96 * sqrt(accuracy * (1 - accuracy) / n + 0.9604 / (n * n))) / (1 + 3.8416 / n) AS lo,
+       (accuracy + 1.9208 / n + 1.96 * sqrt(accuracy * (1 - accuracy) / n + 0.9604 / (n * n))) / (1 + 3.8416 / n) AS hi
+FROM a;
+
+-- v_speed: per setting of a run the one cell that stands for its speed: of its micro cells (of chat where there is none) with a decode
+--   rate the one that comes first in the plan.
+CREATE VIEW v_speed AS
+WITH s AS (
+  SELECT *, row_number() OVER (PARTITION BY run_id, setting ORDER BY workload <> 'micro', i_cell) AS i
+  FROM v_cell WHERE workload IN ('micro', 'chat') AND decode_tps IS NOT NULL)
+SELECT * FROM s WHERE i = 1;
+
+-- v_tradeoff: quality, size and speed of one setting: cells that answered questions or text, joined to the speed cell of the same setting.
+--   weight_bytes = weights as executed (engine's report, else the model table)
+CREATE VIEW v_tradeoff AS
+WITH c AS MATERIALIZED (SELECT * FROM v_cell),
+q AS (
+  SELECT run_id, setting, min(i_cell) AS i_cell, min(label) AS label, min(model_name) AS model_name, min(quant) AS quant,
+         min(threads) AS threads, min(backend) AS backend, min(early_exit) AS early_exit, min(token_reduction) AS token_reduction,
+         max(CASE WHEN accuracy IS NOT NULL THEN cell_id END) AS accuracy_cell, max(perplexity) AS perplexity,
+         max(model_id) AS model_id, max(rss_peak_bytes) AS rss_peak_bytes
+  FROM c WHERE accuracy IS NOT NULL OR perplexity IS NOT NULL GROUP BY run_id, setting)
+SELECT q.run_id, q.setting, q.i_cell, q.label, q.model_name, q.quant, q.threads, q.backend, q.early_exit, q.token_reduction,
+       a.accuracy, a.lo AS accuracy_lo, a.hi AS accuracy_hi, a.n_questions, q.perplexity,
+       coalesce(c.weight_bytes, m.weight_bytes) AS weight_bytes, m.bits_per_weight, s.shape AS speed_shape, s.n_ok AS speed_n,
+       s.decode_tps, s.decode_tps_lo, s.decode_tps_hi, s.prefill_tps, s.energy_per_token_uj, s.energy_origin,
+       coalesce(s.rss_peak_bytes, q.rss_peak_bytes) AS rss_peak_bytes
+FROM q LEFT JOIN v_accuracy a ON a.cell_id = q.accuracy_cell AND a.task = ''
+LEFT JOIN c ON c.cell_id = q.accuracy_cell
+LEFT JOIN model m ON m.id = q.model_id
+LEFT JOIN v_speed s ON s.run_id = q.run_id AND s.setting = q.setting;
+
+-- v_method: what early exit and token reduction buy: a cell against its baseline, the cell that differs only in having neither.
+--   speedup = decode_tps / baseline's; acceptance = accepted / drafted tokens; kept_ratio = kept / seen tokens;
+--   same_output = 1 when every repetition of both generated the same tokens (output_hash), 0 when not, NULL when not reported
+CREATE VIEW v_method AS
+WITH c AS MATERIALIZED (SELECT * FROM v_cell)
+SELECT m.run_id, m.cell_id, b.cell_id AS baseline_cell_id, m.i_cell, m.label, m.shape, m.quant, m.threads, m.early_exit, m.token_reduction,
+       m.early_exit = 'none' AND m.token_reduction = 'none' AS is_baseline, m.n_ok,
+       m.decode_tps, m.decode_tps_lo, m.decode_tps_hi, b.decode_tps AS baseline_tps, m.decode_tps / b.decode_tps AS speedup,
+       m.exit_drafted_tokens AS drafted, m.exit_accepted_tokens AS accepted, m.exit_accepted_tokens / m.exit_drafted_tokens AS acceptance,
+       m.kept_tokens AS kept, m.seen_tokens AS seen, m.kept_tokens / m.seen_tokens AS kept_ratio,
+       m.kv_bytes, m.rss_peak_bytes, b.rss_peak_bytes AS baseline_rss_peak_bytes,
+       CASE WHEN m.output_hash_min = m.output_hash_max AND b.output_hash_min = b.output_hash_max THEN m.output_hash = b.output_hash
+            WHEN m.output_hash IS NOT NULL AND b.output_hash IS NOT NULL THEN 0 END AS same_output
+FROM c m JOIN c b ON b.run_id = m.run_id AND b.model = m.model AND b.runner = m.runner AND b.backend = m.backend AND b.threads = m.threads
+  AND b.quant = m.quant AND b.act = m.act AND b.cache_type_k = m.cache_type_k AND b.cache_type_v = m.cache_type_v
+  AND b.workload = m.workload AND b.options = m.options AND b.early_exit = 'none' AND b.token_reduction = 'none'
+WHERE m.decode_tps IS NOT NULL AND b.decode_tps IS NOT NULL;
+
+-- v_problem: what did not give a number, and why: cells refused when the plan was expanded, repetitions that failed, were skipped or are
+--   invalid (equal reasons of a cell counted), and cells whose repetitions are not all there (the run was interrupted).
+CREATE VIEW v_problem AS
+SELECT run_id, i_cell, id AS cell_id, 'refused' AS what, '' AS kind, 1 AS n, refused AS reason FROM cell WHERE refused IS NOT NULL
+UNION ALL
+SELECT c.run_id, c.i_cell, c.id, t.status, t.kind, count(*), t.reason
+FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.status <> 'ok' GROUP BY c.id, t.status, t.kind, t.reason
+UNION ALL
+SELECT c.run_id, c.i_cell, c.id, 'unfinished', 'measured', c.repetitions - count(t.id),
+       CASE WHEN r.state = 'running' THEN 'the run has not finished: meltbench run PLAN continues it'
+            WHEN sum(t.status = 'failed') > 0 THEN 'given up after failures' ELSE 'not measured' END
+FROM cell c JOIN run r ON r.id = c.run_id LEFT JOIN trial t ON t.cell_id = c.id AND t.kind = 'measured'
+WHERE c.refused IS NULL GROUP BY c.id HAVING count(t.id) < c.repetitions;
+
+-- v_phase: spans of a repetition for timelines, ns since its begin: load, tokenize, prefill, decode (first to last token), detokenize.
+CREATE VIEW v_phase AS
+SELECT trial_id, request, CASE WHEN kind = 'token' THEN 'decode' ELSE replace(replace(kind, '_begin', ''), '_end', '') END AS phase,
+       min(t_ns) AS t0_ns, max(t_ns) AS t1_ns, count(*) AS n_events
+FROM event WHERE kind NOT IN ('request_begin', 'request_end') GROUP BY trial_id, request, phase HAVING count(*) > 1;
+
+-- v_series: raw samples with what they are.
+CREATE VIEW v_series AS
+SELECT s.trial_id, s.id AS stream_id, s.source, s.name, s.channel, s.origin, s.period_ns, s.n_errors, x.t_us, x.value
+FROM stream s JOIN sample x ON x.stream_id = s.id;
+
+-- v_unknown: metrics that no repetition of a run could report, and why.
+CREATE VIEW v_unknown AS
+SELECT c.run_id, m.source, m.name, m.scope, max(m.reason) AS reason, count(*) AS n
+FROM metric m JOIN trial t ON t.id = m.trial_id JOIN cell c ON c.id = t.cell_id
+GROUP BY c.run_id, m.source, m.name, m.scope HAVING count(m.value) = 0;
+
+-- v_run: a run with its plan, build and device, and how many cells and repetitions it has.
+CREATE VIEW v_run AS
+SELECT r.id AS run_id, r.started_utc, r.finished_utc, r.state, r.conditions, p.name AS plan, p.hash AS plan_hash, b.version, b.commit_id,
+       b.compiler, b.flags, b.type AS build_type, b.sanitizer, b.binary_sha256, d.name AS device, d.cpu, d.n_cores, d.memory_bytes,
+       d.kernel, d.facts, d.fingerprint,
+       (SELECT count(*) FROM cell c WHERE c.run_id = r.id) AS n_cells,
+       (SELECT count(*) FROM cell c JOIN trial t ON t.cell_id = c.id WHERE c.run_id = r.id AND t.kind = 'measured') AS n_trials,
+       (SELECT count(*) FROM cell c JOIN trial t ON t.cell_id = c.id WHERE c.run_id = r.id AND t.kind = 'measured' AND t.status = 'ok')
+         AS n_ok
+FROM run r JOIN plan p ON p.id = r.plan_id JOIN build b ON b.id = r.build_id JOIN device d ON d.id = r.device_id;
+
+-- v_run_model: models that the cells of a run executed.
+CREATE VIEW v_run_model AS
+SELECT DISTINCT c.run_id, m.* FROM cell c JOIN model m ON m.id = c.model_id;
