@@ -36,7 +36,7 @@ struct eng_model {
     const float *output_norm;                 /* [d_model] */
     struct eng_layer *layers;                 /* [n_layers] */
     void *map; size_t map_bytes;              /* mmap of the file, or NULL */
-    void *arena;                              /* loader's allocations (norms converted to f32, strings), owned */
+    struct eng_arena *arena;                  /* loader's allocations (norms converted to f32, strings), owned */
 };
 /* RoPE layout: GGUF llama files store q/k rows for adjacent-pair ("normal") rotation: pairs (2i, 2i+1). llama2.c is the same. */
 

@@ -1,0 +1,27 @@
+/**
+ * weights.h - from stored weights to what is executed: requantize, pack, give mapped pages back, account for both.
+ */
+#ifndef ENG_MODEL_WEIGHTS_H
+#define ENG_MODEL_WEIGHTS_H
+
+#include "model/model.h"
+
+/** eng_share_add() - count one tensor in a table of struct eng_type_share[8]; rows beyond 8 are summed in the last. */
+void eng_share_add(struct eng_type_share share[8], enum eng_type type, uint64_t n_weights, uint64_t n_bytes);
+/** eng_count_vector() - a vector of @n is executed as f32, whatever it was stored as. */
+void eng_count_vector(struct eng_model *model, uint64_t n);
+void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */
+
+/**
+ * eng_weights_prepare() - bring all matrices into the wanted format and into the layout of the chosen kernels.
+ *
+ * @quant  method of ENG_FAMILY_QUANT; NULL = "file". q8_0 and q4_0 apply to every matrix, but the output matrix - and so the
+ *         token embedding when it is tied to it - is q8_0 either way, which is llama.cpp's rule for such files. Rows that are no
+ *         multiple of the block of 32 become f16 (its fallback as well) where they were f32, and stay where they were not.
+ * Fills info.executed and info.weight_bytes (before packing).
+ */
+int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err) ENG_MUST_CHECK;
+
+void eng_weights_release(struct eng_model *model);
+
+#endif

@@ -1,0 +1,1 @@
+# Loader and tokenizer tests.
