@@ -1,7 +1,12 @@
 # Types, kernels, pool. These tests see the engine's inside.
 mb_add_test(NAME test_types SOURCES test_types.c LIBS eng LABELS golden)
+mb_add_test(NAME test_kernels SOURCES test_kernels.c LIBS eng)
 
-foreach(test test_types)
+# Prints the table of docs/kernels.md; no test, but built with them so that it keeps building.
+add_executable(eng_kernel_bench ../tools/eng_kernel_bench.c)
+target_link_libraries(eng_kernel_bench PRIVATE eng)
+
+foreach(test test_types test_kernels eng_kernel_bench)
   if(TARGET ${test})
     target_include_directories(${test} PRIVATE ../src)
   endif()

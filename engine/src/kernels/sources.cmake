@@ -5,3 +5,23 @@ set(ENG_KERNEL_SOURCES
     src/types/type_f32.c src/types/type_f16.c src/types/type_q4_0.c src/types/type_q4_1.c src/types/type_q8_0.c
     src/kernels/matrix.c src/kernels/panel.c src/kernels/matmul.c src/kernels/select.c
     src/kernels/matmul_ref.c src/kernels/vector_ref.c)
+
+# eng_add_kernel_set(set "flags" part...): set_<set>.c and one <part>_<set>.c for each part
+function(eng_add_kernel_set set flags)
+  set(sources src/kernels/set_${set}.c)
+  foreach(part ${ARGN})
+    list(APPEND sources src/kernels/${part}_${set}.c)
+  endforeach()
+  set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${flags}")
+  set(ENG_KERNEL_SOURCES ${ENG_KERNEL_SOURCES} ${sources} PARENT_SCOPE)
+endfunction()
+
+set(quantized matmul_q8_0 matmul_q4_0 matmul_q4_1)
+set(all vector matmul_f32 matmul_f16 ${quantized})
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  eng_add_kernel_set(avx2 "-mavx2;-mfma;-mf16c" ${all})
+  eng_add_kernel_set(avx512vnni "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni" ${all})
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  eng_add_kernel_set(neon "-march=armv8-a" ${all})
+  eng_add_kernel_set(neon_dotprod "-march=armv8.2-a+dotprod" ${quantized})
+endif()

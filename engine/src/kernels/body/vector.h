@@ -1,0 +1,241 @@
+/**
+ * body/vector.h - rounding of activations and the vector operations; written once on the primitives of simd/.
+ * Ends of vectors are copied into a padded register's worth, so any length and alignment goes and nothing is read beyond the end.
+ * Sums run in 4 registers of 16 lanes over pieces of 512 elements; pieces are added in double.
+ */
+#ifndef ENG_KERNELS_BODY_VECTOR_H
+#define ENG_KERNELS_BODY_VECTOR_H
+
+#include <math.h>
+
+#include "kernels/kernel.h"
+
+#define LANES 16
+#define PIECE 512
+
+/* ---- loads and stores of n <= 16 elements ---- */
+
+ENG_INLINE vf16 load_some(const float *p, size_t n, float fill)
+{
+    float all[LANES];
+    vf_store(all, vf_set1(fill));
+    memcpy(all, p, n * sizeof(*p));
+    return vf_load(all);
+}
+
+ENG_INLINE void store_some(float *p, vf16 v, size_t n)
+{
+    float all[LANES];
+    vf_store(all, v);
+    memcpy(p, all, n * sizeof(*p));
+}
+
+ENG_INLINE vf16 load_some_half(const uint16_t *p, size_t n)
+{
+    uint16_t all[LANES] = {0};
+    memcpy(all, p, n * sizeof(*p));
+    return vf_load_half(all);
+}
+
+/* ---- activations to 8 bits: the same operations as eng_quantize_q8_ref(), hence the same bits ---- */
+
+ENG_INLINE void quantize_block(const float *x, int8_t *q, struct eng_q8_scale *scale)
+{
+    const vf16 low = vf_load(x), high = vf_load(x + LANES);
+    const vi16 magnitude = vi_set1(0x7fffffff);
+    const int32_t top = vi_top(vi_max(vi_and(vi_bits(low), magnitude), vi_and(vi_bits(high), magnitude))); /* NaN is largest */
+    float amax;
+    memcpy(&amax, &top, sizeof(amax));
+    if (!(amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST)) {
+        const float d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
+        memset(q, 0, ENG_BLOCK);
+        *scale = (struct eng_q8_scale){.d = d, .sum = d * 0.0f};
+        return;
+    }
+    const vf16 inverse = vf_set1(127.0f / amax);
+    const vi16 a = vi_round(vf_mul(low, inverse)), b = vi_round(vf_mul(high, inverse));
+    const int32_t sum = vi_sum(vi_add(a, b));
+    const float d = amax / 127.0f;
+    vi_store_bytes(q, a);
+    vi_store_bytes(q + LANES, b);
+    *scale = (struct eng_q8_scale){.d = d, .sum = d * (float)sum, .bias8 = -128 * sum, .bias4 = -8 * sum};
+}
+
+ENG_INLINE void quantize_q8(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+{
+    for (size_t b = 0; b < n / ENG_BLOCK; b++)
+        quantize_block(x + b * ENG_BLOCK, q + b * ENG_BLOCK, scale + b);
+}
+
+/* ---- sums ---- */
+
+/* sum a[i] b[i] over n <= PIECE; @half: a is IEEE half. */
+ENG_INLINE float dot_piece(const void *a, bool half, const float *b, size_t n)
+{
+    vf16 sum[4] = {vf_set1(0.0f), vf_set1(0.0f), vf_set1(0.0f), vf_set1(0.0f)};
+    const float *f = a;
+    const uint16_t *h = a;
+    size_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        ENG_UNROLL
+        for (size_t k = 0; k < 4; k++) {
+            const size_t at = i + k * LANES;
+            sum[k] = vf_fma(half ? vf_load_half(h + at) : vf_load(f + at), vf_load(b + at), sum[k]);
+        }
+    }
+    for (; i + LANES <= n; i += LANES)
+        sum[0] = vf_fma(half ? vf_load_half(h + i) : vf_load(f + i), vf_load(b + i), sum[0]);
+    if (i < n)
+        sum[1] = vf_fma(half ? load_some_half(h + i, n - i) : load_some(f + i, n - i, 0.0f), load_some(b + i, n - i, 0.0f), sum[1]);
+    return vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3])));
+}
+
+static float dot_f32(const float *a, const float *b, size_t n)
+{
+    double sum = 0.0;
+    for (; n > PIECE; n -= PIECE, a += PIECE, b += PIECE)
+        sum += (double)dot_piece(a, false, b, PIECE);
+    return (float)(sum + (double)dot_piece(a, false, b, n));
+}
+
+static float dot_f16(const uint16_t *a, const float *b, size_t n)
+{
+    double sum = 0.0;
+    for (; n > PIECE; n -= PIECE, a += PIECE, b += PIECE)
+        sum += (double)dot_piece(a, true, b, PIECE);
+    return (float)(sum + (double)dot_piece(a, true, b, n));
+}
+
+/* ---- element by element ---- */
+
+static void axpy_f32(float *y, float s, const float *x, size_t n)
+{
+    const vf16 scale = vf_set1(s);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_fma(scale, vf_load(x), vf_load(y)));
+    if (n > 0)
+        store_some(y, vf_fma(scale, load_some(x, n, 0.0f), load_some(y, n, 0.0f)), n);
+}
+
+static void axpy_f16(float *y, float s, const uint16_t *x, size_t n)
+{
+    const vf16 scale = vf_set1(s);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_fma(scale, vf_load_half(x), vf_load(y)));
+    if (n > 0)
+        store_some(y, vf_fma(scale, load_some_half(x, n), load_some(y, n, 0.0f)), n);
+}
+
+static void to_f16(uint16_t *y, const float *x, size_t n)
+{
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store_half(y, vf_load(x));
+    if (n > 0) {
+        uint16_t all[LANES];
+        vf_store_half(all, load_some(x, n, 0.0f));
+        memcpy(y, all, n * sizeof(*y));
+    }
+}
+
+static void add(float *y, const float *x, size_t n)
+{
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_add(vf_load(y), vf_load(x)));
+    if (n > 0)
+        store_some(y, vf_add(load_some(y, n, 0.0f), load_some(x, n, 0.0f)), n);
+}
+
+static void rms_norm(float *y, const float *x, const float *w, size_t n, float eps)
+{
+    double squares = 0.0;
+    for (size_t i = 0; i < n; i += PIECE)
+        squares += (double)dot_piece(x + i, false, x + i, n - i < PIECE ? n - i : PIECE);
+    const vf16 scale = vf_set1((float)(1.0 / sqrt(squares / (double)n + (double)eps)));
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES, w += LANES)
+        vf_store(y, vf_mul(vf_mul(vf_load(x), scale), vf_load(w)));
+    if (n > 0)
+        store_some(y, vf_mul(vf_mul(load_some(x, n, 0.0f), scale), load_some(w, n, 0.0f)), n);
+}
+
+/* exp(x), cut at 88.3; 0 below -87.3, where floats become subnormal. x = n ln 2 + r, |r| <= ln 2 / 2, ln 2 in two parts
+ * (Cody and Waite); exp(r) by its Taylor polynomial of degree 7, whose rest is below 0.35^8 / 8! = 6e-9. NaN stays NaN. */
+ENG_INLINE vf16 exp16(vf16 x)
+{
+    const vf16 given = x;
+    x = vf_min(vf_set1(88.3f), vf_max(vf_set1(-87.3f), x)); /* NaN is in the second place: kept */
+    const vi16 whole = vi_round(vf_mul(x, vf_set1(0x1.715476p+0f)));
+    const vf16 n = vf_from_int(whole);
+    vf16 r = vf_fma(n, vf_set1(-0x1.62e400p-1f), x);
+    r = vf_fma(n, vf_set1(-0x1.7f7d1cp-20f), r);
+    vf16 p = vf_set1(1.0f / 5040.0f);
+    p = vf_fma(p, r, vf_set1(1.0f / 720.0f));
+    p = vf_fma(p, r, vf_set1(1.0f / 120.0f));
+    p = vf_fma(p, r, vf_set1(1.0f / 24.0f));
+    p = vf_fma(p, r, vf_set1(1.0f / 6.0f));
+    p = vf_fma(p, r, vf_set1(0.5f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    return vf_zero_below(vf_mul(p, vf_exp2_int(whole)), given, -87.3f);
+}
+
+ENG_INLINE vf16 silu16(vf16 gate, vf16 up)
+{
+    const vf16 one = vf_set1(1.0f);
+    return vf_mul(up, vf_div(gate, vf_add(one, exp16(vf_sub(vf_set1(0.0f), gate)))));
+}
+
+static void silu_mul(float *y, const float *gate, const float *up, size_t n)
+{
+    for (; n >= LANES; n -= LANES, y += LANES, gate += LANES, up += LANES)
+        vf_store(y, silu16(vf_load(gate), vf_load(up)));
+    if (n > 0)
+        store_some(y, silu16(load_some(gate, n, 0.0f), load_some(up, n, 0.0f)), n);
+}
+
+static float top_of(const float *x, size_t n)
+{
+    vf16 top = vf_set1(-INFINITY);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        top = vf_max(vf_load(x + i), top);
+    if (i < n)
+        top = vf_max(load_some(x + i, n - i, -INFINITY), top);
+    return vf_top(top);
+}
+
+/* x[i] = exp(x[i] - top) for n <= PIECE; returns the sum. */
+ENG_INLINE float exp_piece(float *x, size_t n, vf16 top)
+{
+    vf16 sum = vf_set1(0.0f);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vf16 e = exp16(vf_sub(vf_load(x + i), top));
+        vf_store(x + i, e);
+        sum = vf_add(sum, e);
+    }
+    if (i < n) {
+        const vf16 e = exp16(vf_sub(load_some(x + i, n - i, -INFINITY), top));
+        store_some(x + i, e, n - i);
+        sum = vf_add(sum, e);
+    }
+    return vf_sum(sum);
+}
+
+static void softmax(float *x, size_t n)
+{
+    float top = top_of(x, n);
+    double sum = 0.0;
+    if (top == -INFINITY)
+        top = 0.0f; /* nothing allowed: all zeros below, not NaN */
+    for (size_t i = 0; i < n; i += PIECE)
+        sum += (double)exp_piece(x + i, n - i < PIECE ? n - i : PIECE, vf_set1(top));
+    const float s = sum > 0.0 || sum != sum ? (float)(1.0 / sum) : 0.0f;
+    const vf16 scale = vf_set1(s);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vf_store(x + i, vf_mul(vf_load(x + i), scale));
+    for (; i < n; i++)
+        x[i] *= s;
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* vector_avx2.c - the vector operations on AVX2. */
+#include "kernels/simd/avx2.h"
+
+#include "kernels/body/vector.h"
+#include "kernels/set_avx2.h"
+
+void eng_quantize_q8_avx2(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+{
+    quantize_q8(x, n, q, scale);
+}
+
+const struct eng_vector_ops eng_vector_ops_avx2 = {
+    "avx2", dot_f32, dot_f16, axpy_f32, axpy_f16, to_f16, rms_norm, silu_mul, softmax, add,
+};

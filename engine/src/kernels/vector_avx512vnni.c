@@ -1,0 +1,14 @@
+/* vector_avx512vnni.c - the vector operations on AVX-512 VNNI. */
+#include "kernels/simd/avx512.h"
+
+#include "kernels/body/vector.h"
+#include "kernels/set_avx512vnni.h"
+
+void eng_quantize_q8_avx512vnni(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+{
+    quantize_q8(x, n, q, scale);
+}
+
+const struct eng_vector_ops eng_vector_ops_avx512vnni = {
+    "avx512vnni", dot_f32, dot_f16, axpy_f32, axpy_f16, to_f16, rms_norm, silu_mul, softmax, add,
+};

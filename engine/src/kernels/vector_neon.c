@@ -1,0 +1,14 @@
+/* vector_neon.c - the vector operations on NEON. */
+#include "kernels/simd/neon.h"
+
+#include "kernels/body/vector.h"
+#include "kernels/set_neon.h"
+
+void eng_quantize_q8_neon(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+{
+    quantize_q8(x, n, q, scale);
+}
+
+const struct eng_vector_ops eng_vector_ops_neon = {
+    "neon", dot_f32, dot_f16, axpy_f32, axpy_f16, to_f16, rms_norm, silu_mul, softmax, add,
+};

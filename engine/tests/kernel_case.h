@@ -1,0 +1,139 @@
+/** kernel_case.h - weights, activations and reference results for the kernel tests. Seeded: every run sees the same numbers. */
+#ifndef ENG_TESTS_KERNEL_CASE_H
+#define ENG_TESTS_KERNEL_CASE_H
+
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/kernel.h"
+
+static const uint32_t case_types[] = {ENG_TYPE_F32, ENG_TYPE_F16, ENG_TYPE_Q4_0, ENG_TYPE_Q4_1, ENG_TYPE_Q8_0};
+#define N_CASE_TYPES (sizeof(case_types) / sizeof(case_types[0]))
+
+enum fill { FILL_NORMAL, FILL_ZERO, FILL_MAX, FILL_ALTERNATING, FILL_HUGE, FILL_TINY, FILL_DENORMAL, FILL_SPIKES, FILL_N };
+
+static inline uint64_t case_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Sum of 12 uniforms: near enough to a normal distribution. */
+static inline float case_normal(uint64_t *state)
+{
+    double sum = -6.0;
+    for (int i = 0; i < 12; i++)
+        sum += (double)(case_random(state) >> 11) * 0x1.0p-53;
+    return (float)sum;
+}
+
+static inline float case_value(enum fill fill, size_t i, uint64_t *state)
+{
+    const float v = case_normal(state);
+    switch (fill) {
+    case FILL_NORMAL: return v;
+    case FILL_ZERO: return 0.0f;
+    case FILL_MAX: return v > 0 ? 1.0f : -1.0f; /* every code at an end of its range */
+    case FILL_ALTERNATING: return i & 1 ? 1.0f : -1.0f;
+    case FILL_HUGE: return v * 1e4f;
+    case FILL_TINY: return v * 1e-5f;
+    case FILL_DENORMAL: return v * 1e-40f;
+    default: return i % 37 == 0 ? v * 100.0f : v * 0.01f;
+    }
+}
+
+static inline void *case_alloc(size_t n_bytes)
+{
+    void *p = malloc(n_bytes ? n_bytes : 1);
+    assert_non_null(p);
+    return p;
+}
+
+struct kernel_case {
+    const struct eng_type_traits *traits;
+    size_t n_rows, n_cols, n_tokens, row_bytes;
+    uint8_t *memory, *rows; /* rows in file layout, begin at an odd address */
+    void *panels;
+    float *x;               /* [n_tokens][n_cols] */
+    int8_t *q;
+    struct eng_q8_scale *scale;
+    struct eng_matrix w;    /* data and packed; both freed by case_close() */
+};
+
+static inline void case_pack(struct kernel_case *c)
+{
+    const struct eng_panel_shape shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols);
+    const size_t n_bytes = shape.n_panels * shape.stride_bytes;
+    c->panels = aligned_alloc(64, n_bytes);
+    assert_non_null(c->panels);
+    for (size_t p = 0; p < shape.n_panels; p++) {
+        const size_t row = p * ENG_PANEL_ROWS, left = c->n_rows - row;
+        eng_panel_pack(c->traits, &shape, c->rows + row * c->row_bytes, c->row_bytes, left < ENG_PANEL_ROWS ? left : ENG_PANEL_ROWS,
+                       (uint8_t *)c->panels + p * shape.stride_bytes);
+    }
+    c->w.packed = c->panels;
+    c->w.packed_bytes = n_bytes;
+}
+
+static inline void case_open(struct kernel_case *c, uint32_t type, size_t n_rows, size_t n_cols, size_t n_tokens, enum fill w_fill,
+                             enum fill x_fill, uint64_t seed)
+{
+    struct eng_error err;
+    *c = (struct kernel_case){.traits = eng_type_traits(type), .n_rows = n_rows, .n_cols = n_cols, .n_tokens = n_tokens};
+    c->row_bytes = eng_type_row_bytes(c->traits, n_cols);
+    c->memory = case_alloc(n_rows * c->row_bytes + 1);
+    c->rows = c->memory + 1;
+    float *row = case_alloc(n_cols * sizeof(float));
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n_cols; i++)
+            row[i] = case_value(w_fill, i, &seed);
+        c->traits->encode(row, c->rows + r * c->row_bytes, n_cols);
+    }
+    free(row);
+    c->x = case_alloc(n_tokens * n_cols * sizeof(float));
+    for (size_t i = 0; i < n_tokens * n_cols; i++)
+        c->x[i] = case_value(x_fill, i, &seed);
+    c->q = case_alloc(n_tokens * n_cols);
+    c->scale = case_alloc(n_tokens * (n_cols / ENG_BLOCK) * sizeof(*c->scale));
+    for (size_t t = 0; t < n_tokens && n_cols % ENG_BLOCK == 0; t++)
+        eng_quantize_q8_ref(c->x + t * n_cols, n_cols, c->q + t * n_cols, c->scale + t * (n_cols / ENG_BLOCK));
+    assert_int_equal(eng_matrix_init(&c->w, c->traits, n_rows, n_cols, c->rows, &err), ENG_OK);
+    case_pack(c);
+}
+
+static inline void case_close(struct kernel_case *c)
+{
+    free(c->memory);
+    free(c->panels);
+    free(c->x);
+    free(c->q);
+    free(c->scale);
+}
+
+/* y[n_tokens][ldy] by one kernel, over any ranges. */
+static inline void case_run(const struct kernel_case *c, const struct eng_kernel *kernel, struct eng_span row, struct eng_span token, float *y,
+                            size_t ldy)
+{
+    const struct eng_matmul_job job = {.w = &c->w, .shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols), .x = c->x, .ldx = c->n_cols,
+                                       .q = c->q, .scale = c->scale, .y = y, .ldy = ldy};
+    kernel->fn(&job, row, token);
+}
+
+static inline const struct eng_kernel *case_reference(const struct eng_kernel *kernel)
+{
+    size_t n;
+    const struct eng_kernel_set *const *sets = eng_kernel_sets(&n);
+    return eng_kernel_find(sets[n - 1], kernel->w_type, kernel->act);
+}
+
+#endif

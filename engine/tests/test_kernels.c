@@ -1,0 +1,341 @@
+/* test_kernels.c - every kernel of every set that this CPU can run, against the reference kernel. */
+#include "kernel_case.h"
+
+#include "base/cpu_features.h"
+
+typedef void kernel_check(const struct eng_kernel_set *set, const struct eng_kernel *kernel);
+
+/* Runs @check for all kernels; sets that this CPU lacks are named. Skips when none but the reference can run. */
+static void for_each_kernel(kernel_check *check)
+{
+    size_t n_sets, n_checked = 0;
+    const struct eng_kernel_set *const *sets = eng_kernel_sets(&n_sets);
+    for (size_t s = 0; s + 1 < n_sets; s++) {
+        if (!eng_kernel_set_possible(sets[s])) {
+            print_message("kernel set %s: this CPU lacks what it needs\n", sets[s]->name);
+            continue;
+        }
+        for (const struct eng_kernel *const *k = sets[s]->kernels; *k; k++, n_checked++)
+            check(sets[s], *k);
+    }
+    if (n_checked == 0)
+        skip();
+}
+
+static double nmse(const float *y, const float *want, size_t n)
+{
+    double error = 0.0, power = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        const double e = (double)y[i] - (double)want[i];
+        error += e * e;
+        power += (double)want[i] * (double)want[i];
+    }
+    return power > 0.0 ? error / power : error;
+}
+
+static void compare(const struct eng_kernel *kernel, const struct kernel_case *c, const char *what)
+{
+    const size_t n = c->n_tokens * c->n_rows;
+    float *y = case_alloc(n * sizeof(float)), *want = case_alloc(n * sizeof(float));
+    const struct eng_span rows = {0, c->n_rows}, tokens = {0, c->n_tokens};
+    memset(y, 0x7f, n * sizeof(float)); /* large numbers: an element that is not written shows */
+    case_run(c, kernel, rows, tokens, y, c->n_rows);
+    case_run(c, case_reference(kernel), rows, tokens, want, c->n_rows);
+    const double got = nmse(y, want, n);
+    if (!(got <= kernel->nmse_max))
+        fail_msg("%s: %s, %zu rows x %zu columns, %zu tokens: NMSE %.3g > %.3g", kernel->name, what, c->n_rows, c->n_cols, c->n_tokens, got,
+                 kernel->nmse_max);
+    free(y);
+    free(want);
+}
+
+static void check_shapes(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    static const size_t rows[] = {1, 2, 15, 16, 17, 31, 33, 64, 192}, cols[] = {32, 64, 96, 576, 1536}, tokens[] = {1, 2, 5, 8, 16, 19};
+    (void)set;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++) {
+            struct kernel_case c;
+            case_open(&c, kernel->w_type, rows[i], cols[k], tokens[(i + k) % 6], FILL_NORMAL, FILL_NORMAL, 100 * i + k);
+            compare(kernel, &c, "normal numbers");
+            case_close(&c);
+        }
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    for_each_kernel(check_shapes);
+}
+
+/* f32 and f16 rows have no blocks: any number of columns. */
+static void check_odd_columns(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    static const size_t cols[] = {1, 2, 3, 7, 31, 33, 65};
+    (void)set;
+    if (kernel->w_type != ENG_TYPE_F32 && kernel->w_type != ENG_TYPE_F16)
+        return;
+    for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++) {
+        struct kernel_case c;
+        case_open(&c, kernel->w_type, 19, cols[k], 9, FILL_NORMAL, FILL_NORMAL, k);
+        compare(kernel, &c, "odd columns");
+        case_close(&c);
+    }
+}
+
+static void test_odd_columns(void **state)
+{
+    (void)state;
+    for_each_kernel(check_odd_columns);
+}
+
+/* The error of a sum of products in f32 is below a few times n 2^-24 sum |w| |x|, also where the products cancel
+ * (Higham 2002, 3.1); inner integer sums are exact, so n counts blocks there. */
+static void compare_bounded(const struct eng_kernel *kernel, const struct kernel_case *c, enum fill w_fill, enum fill x_fill)
+{
+    const size_t n = c->n_tokens * c->n_rows;
+    float *y = case_alloc(n * sizeof(float)), *want = case_alloc(n * sizeof(float)), *w = case_alloc(c->n_cols * sizeof(float));
+    const struct eng_span rows = {0, c->n_rows}, tokens = {0, c->n_tokens};
+    case_run(c, kernel, rows, tokens, y, c->n_rows);
+    case_run(c, case_reference(kernel), rows, tokens, want, c->n_rows);
+    for (size_t t = 0; t < c->n_tokens; t++)
+        for (size_t r = 0; r < c->n_rows; r++) {
+            double top = 0.0, sum = 0.0;
+            c->traits->decode(c->rows + r * c->row_bytes, w, c->n_cols);
+            for (size_t i = 0; i < c->n_cols; i++) {
+                top = fmax(top, fabs((double)w[i]));
+                sum += fabs((double)c->x[t * c->n_cols + i]);
+            }
+            const double n_terms = kernel->act == ENG_ACT_Q8 ? (double)c->n_cols / 32 + 4 : (double)c->n_cols / 2 + 4;
+            const double bound = 0x1p-24 * 3 * n_terms * top * sum + (double)c->n_cols * 1.5e-45; /* + underflow */
+            if (!(fabs((double)y[t * c->n_rows + r] - (double)want[t * c->n_rows + r]) <= bound))
+                fail_msg("%s: fill %d x %d, row %zu token %zu: %.9g instead of %.9g (bound %.3g)", kernel->name, w_fill, x_fill, r, t,
+                         (double)y[t * c->n_rows + r], (double)want[t * c->n_rows + r], bound);
+        }
+    free(y);
+    free(want);
+    free(w);
+}
+
+static void check_adversarial(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    (void)set;
+    for (int w = 0; w < FILL_N; w++)
+        for (int x = 0; x < FILL_N; x++) {
+            struct kernel_case c;
+            case_open(&c, kernel->w_type, 20, 288, 3, (enum fill)w, (enum fill)x, (uint64_t)(w * 31 + x));
+            compare_bounded(kernel, &c, (enum fill)w, (enum fill)x);
+            case_close(&c);
+        }
+}
+
+static void test_adversarial_numbers(void **state)
+{
+    (void)state;
+    for_each_kernel(check_adversarial);
+}
+
+/* Codes at the ends of their range against activations at theirs: 16-bit intermediate sums must not saturate. */
+static void check_extreme_codes(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    static const uint8_t patterns[] = {0x00, 0xff, 0x80, 0x7f, 0x88, 0x0f};
+    (void)set;
+    if (kernel->w_type == ENG_TYPE_F32 || kernel->w_type == ENG_TYPE_F16)
+        return;
+    for (size_t p = 0; p < sizeof(patterns); p++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            struct kernel_case c;
+            case_open(&c, kernel->w_type, 16, 64, 2, FILL_NORMAL, FILL_MAX, 1);
+            for (size_t r = 0; r < 16; r++)
+                for (size_t b = 0; b < 2; b++) {
+                    uint8_t *block = c.rows + r * c.row_bytes + b * c.traits->block_bytes;
+                    const size_t head = c.w.traits->type == ENG_TYPE_Q4_1 ? 4 : 2;
+                    memset(block + head, patterns[p], c.traits->block_bytes - head);
+                }
+            for (size_t i = 0; i < 2 * 64; i++)
+                c.x[i] = (float)sign;
+            for (size_t t = 0; t < 2; t++)
+                eng_quantize_q8_ref(c.x + t * 64, 64, c.q + t * 64, c.scale + t * 2);
+            free(c.panels);
+            case_pack(&c);
+            compare(kernel, &c, "extreme codes");
+            case_close(&c);
+        }
+}
+
+static void test_extreme_codes(void **state)
+{
+    (void)state;
+    for_each_kernel(check_extreme_codes);
+}
+
+/* A batch gives each token the bits that it gets alone; so does any cut of the rows. */
+static void check_batches(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    static const size_t batches[] = {1, 2, 3, 5, 8, 9, 16, 40};
+    (void)set;
+    struct kernel_case c;
+    case_open(&c, kernel->w_type, 50, 96, 40, FILL_NORMAL, FILL_NORMAL, 5);
+    float alone[40][50], batch[40][77];
+    for (size_t t = 0; t < 40; t++)
+        for (size_t r = 0; r < 50; r += 16)
+            case_run(&c, kernel, (struct eng_span){r, r + 16 < 50 ? r + 16 : 50}, (struct eng_span){t, t + 1}, alone[0], 50);
+    for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+        memset(batch, 0, sizeof(batch));
+        case_run(&c, kernel, (struct eng_span){0, 50}, (struct eng_span){0, batches[i]}, batch[0], 77);
+        for (size_t t = 0; t < batches[i]; t++)
+            assert_memory_equal(batch[t], alone[t], sizeof(alone[t]));
+        for (size_t t = 0; t < 40; t++)
+            for (size_t r = t < batches[i] ? 50 : 0; r < 77; r++)
+                assert_true(batch[t][r] == 0.0f); /* nothing written beyond the rows and tokens asked for */
+    }
+    case_close(&c);
+}
+
+static void test_batches_are_bit_identical(void **state)
+{
+    (void)state;
+    for_each_kernel(check_batches);
+}
+
+/* What is not a number must reach the result, or ENG_ENAN could never be said. */
+static void check_not_finite(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    (void)set;
+    for (size_t i = 0; i < 3; i++) {
+        struct kernel_case c;
+        float y[2][16];
+        case_open(&c, kernel->w_type, 16, 64, 2, FILL_NORMAL, FILL_NORMAL, 9);
+        c.x[64 + 40] = bad[i];
+        set->quantize(c.x + 64, 64, c.q + 64, c.scale + 2);
+        case_run(&c, kernel, (struct eng_span){0, 16}, (struct eng_span){0, 2}, y[0], 16);
+        for (size_t r = 0; r < 16; r++) {
+            assert_true(isfinite(y[0][r]));
+            assert_false(isfinite(y[1][r]));
+        }
+        case_close(&c);
+    }
+}
+
+static void test_not_finite(void **state)
+{
+    (void)state;
+    for_each_kernel(check_not_finite);
+}
+
+static void check_quantize(const struct eng_kernel_set *set)
+{
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3.4e38f, 1e-38f, 1e-44f, 2e-35f, 0.0f, -0.0f, 1.0f};
+    const size_t n_odd = sizeof(odd) / sizeof(odd[0]);
+    uint64_t seed = 3;
+    for (size_t round = 0; round < 3000; round++) {
+        float x[97];
+        int8_t q[2][96];
+        struct eng_q8_scale scale[2][3];
+        for (size_t i = 0; i < 97; i++)
+            x[i] = case_value((enum fill)(round % FILL_N), i, &seed);
+        if (round % 3 == 0)
+            x[1 + case_random(&seed) % 96] = odd[case_random(&seed) % n_odd];
+        if (round % 5 == 0) /* exact halves: ties must go the same way */
+            for (size_t i = 1; i < 97; i++)
+                x[i] = (float)((int)(case_random(&seed) % 255) - 127) + (i > 1 ? 0.5f : 126.5f);
+        memset(scale, 0, sizeof(scale));
+        eng_quantize_q8_ref(x + 1, 96, q[0], scale[0]);
+        set->quantize(x + 1, 96, q[1], scale[1]);
+        assert_memory_equal(q[0], q[1], sizeof(q[0]));
+        for (size_t b = 0; b < 3; b++) {
+            const bool number = scale[0][b].d == scale[0][b].d;
+            assert_true(number ? scale[0][b].d == scale[1][b].d : scale[1][b].d != scale[1][b].d);
+            assert_true(scale[0][b].sum == scale[0][b].sum ? scale[0][b].sum == scale[1][b].sum : scale[1][b].sum != scale[1][b].sum);
+            assert_int_equal(scale[0][b].bias8, scale[1][b].bias8);
+            assert_int_equal(scale[0][b].bias4, scale[1][b].bias4);
+        }
+    }
+}
+
+static void test_rounding_is_bit_identical(void **state)
+{
+    size_t n;
+    const struct eng_kernel_set *const *sets = eng_kernel_sets(&n);
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        if (eng_kernel_set_possible(sets[i]))
+            check_quantize(sets[i]);
+}
+
+/* d = max / 127, codes within half a step, sums as documented. */
+static void test_rounding_is_right(void **state)
+{
+    float x[32];
+    int8_t q[32];
+    struct eng_q8_scale scale;
+    int32_t sum = 0;
+    uint64_t seed = 8;
+    (void)state;
+    for (size_t i = 0; i < 32; i++)
+        x[i] = case_normal(&seed);
+    x[7] = -5.0f;
+    eng_quantize_q8_ref(x, 32, q, &scale);
+    assert_true(scale.d == 5.0f / 127.0f);
+    assert_int_equal(q[7], -127);
+    for (size_t i = 0; i < 32; i++) {
+        assert_true(fabsf(x[i] - scale.d * (float)q[i]) <= 0.5001f * scale.d);
+        sum += q[i];
+    }
+    assert_int_equal(scale.bias8, -128 * sum);
+    assert_int_equal(scale.bias4, -8 * sum);
+    assert_true(scale.sum == scale.d * (float)sum);
+}
+
+static void test_every_set_is_complete(void **state)
+{
+    size_t n;
+    const struct eng_kernel_set *const *sets = eng_kernel_sets(&n);
+    (void)state;
+    assert_string_equal(sets[n - 1]->name, "ref");
+    assert_true(eng_kernel_set_possible(sets[n - 1]));
+    for (size_t i = 0; i < n; i++)
+        for (size_t t = 0; t < N_CASE_TYPES; t++)
+            for (int act = ENG_ACT_Q8; act <= ENG_ACT_F32; act++) {
+                const struct eng_kernel *kernel = eng_kernel_find(sets[i], (enum eng_type)case_types[t], (enum eng_act)act);
+                assert_non_null(kernel);
+                assert_int_equal(kernel->w_type, case_types[t]);
+            }
+}
+
+/* Panels give every row back byte for byte, and take no more memory than rows padded to 16. */
+static void test_panels_keep_every_byte(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < N_CASE_TYPES; t++) {
+        struct kernel_case c;
+        case_open(&c, case_types[t], 37, 96, 1, FILL_NORMAL, FILL_NORMAL, t);
+        const struct eng_panel_shape shape = eng_panel_shape(c.traits, c.n_rows, c.n_cols);
+        uint8_t *row = case_alloc(c.row_bytes);
+        for (size_t r = 0; r < c.n_rows; r++) {
+            eng_panel_unpack_row(c.traits, &shape, (uint8_t *)c.panels + r / 16 * shape.stride_bytes, r % 16, row);
+            assert_memory_equal(row, c.rows + r * c.row_bytes, c.row_bytes);
+        }
+        assert_true(c.w.packed_bytes <= 48 * c.row_bytes + 3 * 63);
+        free(row);
+        case_close(&c);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_odd_columns),
+        cmocka_unit_test(test_adversarial_numbers),
+        cmocka_unit_test(test_extreme_codes),
+        cmocka_unit_test(test_batches_are_bit_identical),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_rounding_is_bit_identical),
+        cmocka_unit_test(test_rounding_is_right),
+        cmocka_unit_test(test_every_set_is_complete),
+        cmocka_unit_test(test_panels_keep_every_byte),
+    };
+    return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
+}
