@@ -1,0 +1,38 @@
+/**
+ * cell_run.h - all repetitions of one cell, from what is stored already to the full number: worker, warm-up, measured ones, and a row
+ * for every way in which they can go wrong. docs/protocol.md is the description for users; the rules:
+ *   exactly `repetitions` measured rows a cell; a refused cell has one, skipped, with the reason
+ *   a repetition that fails (error, NaN, crash, time-out, also while loading or warming up) is a failed row; the next one gets a
+ *   fresh worker; after two in a row the rest are stored as skipped
+ *   what cannot run here (MB_ENOTSUP) is skipped, all repetitions
+ */
+#ifndef MB_HARNESS_CELL_RUN_H
+#define MB_HARNESS_CELL_RUN_H
+
+#include "harness/interrupt.h"
+#include "harness/progress.h"
+#include "harness/resume.h"
+#include "harness/session.h"
+
+#define MB_CELL_FAILURES_IN_A_ROW 2u
+
+struct mb_cell_host { /* what the cells of a session share */
+    const struct mb_plan *plan;
+    const struct mb_session_options *options;
+    struct mb_session_result *result;
+    struct mb_interrupt *interrupt;
+    struct mb_progress *progress;
+    const char *root;     /* prefix of /sys and /proc */
+};
+
+/** mb_cell_target() - measured rows that a complete cell has. */
+uint32_t mb_cell_target(const struct mb_plan_cell *cell);
+
+/** mb_cell_run() - @cell_id is unused without a database. MB_OK: complete. MB_EINTR: to be continued. Others: the database's. */
+int mb_cell_run(const struct mb_cell_host *host, const struct mb_plan_cell *cell, int64_t cell_id, struct mb_cell_done *done,
+                struct mb_error *err) MB_MUST_CHECK;
+
+/** mb_result_count() - @n measured rows of a status into the result. */
+void mb_result_count(struct mb_session_result *result, enum mb_trial_status status, uint32_t n);
+
+#endif
