@@ -53,14 +53,14 @@ void mb_plan_free(struct mb_plan *plan); /* accepts NULL */
 
 /**
  * mb_plan_single() - a plan of one cell (or of the product of lists) made from flags: what `bench`, `generate` and `eval` run.
- * axis[] holds comma lists (NULL = default); options is the workload's JSON object.
+ * axis[] holds comma lists (NULL = default); options is the workload's JSON object, or an array of such: one cell each.
  */
 int mb_plan_single(struct mb_plan **out, const char *name, const char *const axis[MB_AXIS_N], const char *runner, const char *workload,
                    json_t *options, const struct mb_protocol *protocol, const char *collect, const struct mb_plan_env *env,
                    struct mb_error *err) MB_MUST_CHECK;
 
 /**
- * mb_cell_check() - NULL when the cell can run, else the reason: a method that is unavailable here, a conflict between methods
+ * mb_cell_refusal() - NULL when the cell can run, else the reason: a method that is unavailable here, a conflict between methods
  * (eng_methods_conflict()), a workload that the method spoils (accuracy with streaming when the context does not fit, ...).
  */
 const char *mb_cell_refusal(const struct mb_cell *cell, char *buf, size_t cap);
