@@ -3,7 +3,8 @@
 
 #include "eng/engine.h"
 
-uint64_t eng_clock_ns(void) {
+uint64_t eng_clock_ns(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC_RAW, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;

@@ -8,7 +8,7 @@
 
 struct eng_arena;
 
-struct eng_arena *eng_arena_new(void);       /* NULL: no memory */
+struct eng_arena *eng_arena_new(void);        /* NULL: no memory */
 void eng_arena_free(struct eng_arena *arena); /* accepts NULL */
 
 /** eng_arena_alloc() - @n elements of @elem_bytes, zeroed, 64-byte aligned. NULL when the product overflows or memory is out. */

@@ -18,8 +18,10 @@ struct eng_token_sink { /* ids beyond cap are counted, not stored */
     size_t cap, n;
 };
 
-static inline void eng_token_sink_add(struct eng_token_sink *sink, int32_t id) {
-    if (sink->n < sink->cap) sink->ids[sink->n] = id;
+static inline void eng_token_sink_add(struct eng_token_sink *sink, int32_t id)
+{
+    if (sink->n < sink->cap)
+        sink->ids[sink->n] = id;
     sink->n++;
 }
 

@@ -11,7 +11,8 @@ struct text_sink {
     size_t cap, n;
 };
 
-static void add(struct text_sink *sink, const char *bytes, size_t n) {
+static void add(struct text_sink *sink, const char *bytes, size_t n)
+{
     if (sink->n < sink->cap) {
         size_t room = sink->cap - sink->n;
         memcpy(sink->buf + sink->n, bytes, n < room ? n : room);
@@ -19,15 +20,21 @@ static void add(struct text_sink *sink, const char *bytes, size_t n) {
     sink->n += n;
 }
 
-static void add_text(struct text_sink *sink, const char *text) { add(sink, text, strlen(text)); }
+static void add_text(struct text_sink *sink, const char *text)
+{
+    add(sink, text, strlen(text));
+}
 
 /* Outside quotes: no white space, no trim marks. Quotes become '. Inside: \n becomes a newline. Joined literals are one literal. */
-static void normalise(const char *from, char *to) {
+static void normalise(const char *from, char *to)
+{
     char quote = '\0', *begin = to;
     for (; *from; from++) {
         char c = *from;
-        if (!quote && strchr(" \t\r\n", c)) continue;
-        if (!quote && c == '-' && ((to > begin && (to[-1] == '%' || to[-1] == '{')) || from[1] == '%' || from[1] == '}')) continue;
+        if (!quote && strchr(" \t\r\n", c))
+            continue;
+        if (!quote && c == '-' && ((to > begin && (to[-1] == '%' || to[-1] == '{')) || from[1] == '%' || from[1] == '}'))
+            continue;
         if (quote && c == '\\' && from[1] == 'n') {
             *to++ = '\n';
             from++;
@@ -47,19 +54,22 @@ static void normalise(const char *from, char *to) {
     *to = '\0';
 }
 
-static const char *skip(const char *text, const char *prefix) {
+static const char *skip(const char *text, const char *prefix)
+{
     size_t n = strlen(prefix);
     return text && strncmp(text, prefix, n) == 0 ? text + n : NULL;
 }
 
 /* Is the normalised template ChatML? *system is its default system text, [*n_system] bytes, 0 when it has none. */
-static bool match_chatml(const char *t, const char **system, size_t *n_system) {
+static bool match_chatml(const char *t, const char **system, size_t *n_system)
+{
     *n_system = 0;
     t = skip(t, "{%formessageinmessages%}");
     const char *text = skip(t, "{%ifloop.firstandmessages[0]['role']!='system'%}{{'<|im_start|>system\n");
     if (text) {
         const char *end = strstr(text, "<|im_end|>\n'}}{%endif%}");
-        if (!end || memchr(text, '\'', (size_t)(end - text))) return false;
+        if (!end || memchr(text, '\'', (size_t)(end - text)))
+            return false;
         *system = text;
         *n_system = (size_t)(end - text);
         t = skip(end, "<|im_end|>\n'}}{%endif%}");
@@ -69,18 +79,23 @@ static bool match_chatml(const char *t, const char **system, size_t *n_system) {
     return t && *t == '\0';
 }
 
-int eng_chat_turn(const struct eng_model *model, bool first, const char *user_text, char *buf, size_t cap, size_t *n_bytes, struct eng_error *err) {
+int eng_chat_turn(const struct eng_model *model, bool first, const char *user_text, char *buf, size_t cap, size_t *n_bytes,
+                  struct eng_error *err)
+{
     const char *template = model->info.chat_template, *system = "";
     size_t n_system = 0;
     *n_bytes = 0;
-    if (!template) return eng_fail(err, ENG_ENOTSUP, "the model has no chat template; give it a plain prompt");
+    if (!template)
+        return eng_fail(err, ENG_ENOTSUP, "the model has no chat template; give it a plain prompt");
     char *normal = malloc(strlen(template) + 1);
-    if (!normal) return eng_fail(err, ENG_ENOMEM, "no memory for the chat template");
+    if (!normal)
+        return eng_fail(err, ENG_ENOMEM, "no memory for the chat template");
     normalise(template, normal);
     struct text_sink sink = {.buf = buf, .cap = cap};
     bool known = match_chatml(normal, &system, &n_system);
     if (known) {
-        if (!first) add_text(&sink, "<|im_end|>\n");
+        if (!first)
+            add_text(&sink, "<|im_end|>\n");
         if (first && n_system) {
             add_text(&sink, "<|im_start|>system\n");
             add(&sink, system, n_system);
@@ -91,8 +106,10 @@ int eng_chat_turn(const struct eng_model *model, bool first, const char *user_te
         add_text(&sink, "<|im_end|>\n<|im_start|>assistant\n");
     }
     free(normal);
-    if (!known) return eng_fail(err, ENG_ENOTSUP, "the model's chat template is none that is known here (ChatML); give it a plain prompt");
+    if (!known)
+        return eng_fail(err, ENG_ENOTSUP, "the model's chat template is none that is known here (ChatML); give it a plain prompt");
     *n_bytes = sink.n;
-    if (sink.n < cap) buf[sink.n] = '\0';
+    if (sink.n < cap)
+        buf[sink.n] = '\0';
     return sink.n <= cap ? ENG_OK : eng_fail(err, ENG_ELIMIT, "the turn has %zu bytes, there is room for %zu", sink.n, cap);
 }

@@ -16,8 +16,20 @@ struct eng_gguf_str {
 };
 
 enum eng_gguf_value { /* the numbers of the format */
-    ENG_GGUF_U8, ENG_GGUF_I8, ENG_GGUF_U16, ENG_GGUF_I16, ENG_GGUF_U32, ENG_GGUF_I32, ENG_GGUF_F32, ENG_GGUF_BOOL,
-    ENG_GGUF_STRING, ENG_GGUF_ARRAY, ENG_GGUF_U64, ENG_GGUF_I64, ENG_GGUF_F64, ENG_GGUF_VALUE_N
+                      ENG_GGUF_U8,
+                      ENG_GGUF_I8,
+                      ENG_GGUF_U16,
+                      ENG_GGUF_I16,
+                      ENG_GGUF_U32,
+                      ENG_GGUF_I32,
+                      ENG_GGUF_F32,
+                      ENG_GGUF_BOOL,
+                      ENG_GGUF_STRING,
+                      ENG_GGUF_ARRAY,
+                      ENG_GGUF_U64,
+                      ENG_GGUF_I64,
+                      ENG_GGUF_F64,
+                      ENG_GGUF_VALUE_N
 };
 
 struct eng_gguf_kv {
@@ -29,20 +41,20 @@ struct eng_gguf_kv {
 
 struct eng_gguf_tensor {
     struct eng_gguf_str name;
-    uint32_t type;            /* ggml type id */
-    uint32_t n_dims;          /* 1..4 */
-    uint64_t ne[4];           /* elements per dimension, fastest first; 1 beyond n_dims; none is 0 */
+    uint32_t type;   /* ggml type id */
+    uint32_t n_dims; /* 1..4 */
+    uint64_t ne[4];  /* elements per dimension, fastest first; 1 beyond n_dims; none is 0 */
     uint64_t n_elems, n_bytes;
-    uint64_t info_offset;     /* where the header entry begins in the file */
-    const uint8_t *data;      /* aligned as the file says; wholly inside the file */
+    uint64_t info_offset; /* where the header entry begins in the file */
+    const uint8_t *data;  /* aligned as the file says; wholly inside the file */
 };
 
 struct eng_gguf {
-    char label[128];          /* for messages: the path */
-    const uint8_t *bytes;     /* borrowed */
+    char label[128];      /* for messages: the path */
+    const uint8_t *bytes; /* borrowed */
     size_t n_bytes;
     uint32_t version;
-    uint64_t alignment;       /* power of two */
+    uint64_t alignment; /* power of two */
     uint64_t n_kv, n_tensors;
     struct eng_gguf_kv *kv;
     struct eng_gguf_tensor *tensors;
@@ -55,15 +67,16 @@ struct eng_gguf {
 int eng_gguf_parse(struct eng_gguf *g, const char *label, const void *bytes, size_t n_bytes, struct eng_error *err) ENG_MUST_CHECK;
 void eng_gguf_release(struct eng_gguf *g); /* safe on zeroed */
 
-const struct eng_gguf_kv *eng_gguf_find_kv(const struct eng_gguf *g, const char *key);                 /* NULL: absent */
-const struct eng_gguf_tensor *eng_gguf_find_tensor(const struct eng_gguf *g, const char *name);        /* NULL: absent */
+const struct eng_gguf_kv *eng_gguf_find_kv(const struct eng_gguf *g, const char *key);          /* NULL: absent */
+const struct eng_gguf_tensor *eng_gguf_find_tensor(const struct eng_gguf *g, const char *name); /* NULL: absent */
 
 /* Typed access. An absent key leaves *value as it was and returns 0, or fails with ENG_EFORMAT when @required.
  * A value of another kind, or out of range, is ENG_EFORMAT. Integers of every width are accepted where they fit. */
 int eng_gguf_get_u32(const struct eng_gguf *g, const char *key, bool required, uint32_t *value, struct eng_error *err) ENG_MUST_CHECK;
 int eng_gguf_get_f32(const struct eng_gguf *g, const char *key, bool required, float *value, struct eng_error *err) ENG_MUST_CHECK;
 int eng_gguf_get_bool(const struct eng_gguf *g, const char *key, bool required, bool *value, struct eng_error *err) ENG_MUST_CHECK;
-int eng_gguf_get_str(const struct eng_gguf *g, const char *key, bool required, struct eng_gguf_str *value, struct eng_error *err) ENG_MUST_CHECK;
+int eng_gguf_get_str(const struct eng_gguf *g, const char *key, bool required, struct eng_gguf_str *value,
+                     struct eng_error *err) ENG_MUST_CHECK;
 /** An array of @elem_type; *value stays NULL when absent and not required. */
 int eng_gguf_get_array(const struct eng_gguf *g, const char *key, bool required, enum eng_gguf_value elem_type,
                        const struct eng_gguf_kv **value, struct eng_error *err) ENG_MUST_CHECK;

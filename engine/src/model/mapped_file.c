@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void set_label(struct eng_mapped_file *file, const char *path) {
+static void set_label(struct eng_mapped_file *file, const char *path)
+{
     size_t n = strlen(path), cap = sizeof file->label;
     if (n < cap)
         memcpy(file->label, path, n + 1);
@@ -17,11 +18,13 @@ static void set_label(struct eng_mapped_file *file, const char *path) {
         snprintf(file->label, cap, "...%s", path + n - (cap - 4));
 }
 
-int eng_mapped_file_open(struct eng_mapped_file *file, const char *path, struct eng_error *err) {
+int eng_mapped_file_open(struct eng_mapped_file *file, const char *path, struct eng_error *err)
+{
     *file = (struct eng_mapped_file){0};
     set_label(file, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return eng_fail(err, ENG_EIO, "%s: cannot open: %s", file->label, strerror(errno));
+    if (fd < 0)
+        return eng_fail(err, ENG_EIO, "%s: cannot open: %s", file->label, strerror(errno));
     int rc = ENG_OK;
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -43,14 +46,18 @@ int eng_mapped_file_open(struct eng_mapped_file *file, const char *path, struct 
     return rc;
 }
 
-void eng_mapped_file_close(struct eng_mapped_file *file) {
-    if (file->data) munmap((void *)(uintptr_t)file->data, file->n_bytes);
+void eng_mapped_file_close(struct eng_mapped_file *file)
+{
+    if (file->data)
+        munmap((void *)(uintptr_t)file->data, file->n_bytes);
     *file = (struct eng_mapped_file){0};
 }
 
-void eng_mapped_drop(const void *data, size_t n_bytes) {
+void eng_mapped_drop(const void *data, size_t n_bytes)
+{
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
     uintptr_t end = ((uintptr_t)data + n_bytes) / page * page;
-    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: failure costs memory only */
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: failure costs memory only */
 }

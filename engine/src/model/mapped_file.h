@@ -9,7 +9,7 @@
 struct eng_mapped_file {
     const uint8_t *data; /* NULL for an empty file */
     size_t n_bytes;
-    char label[128];     /* the path, its beginning cut when long: what messages start with */
+    char label[128]; /* the path, its beginning cut when long: what messages start with */
 };
 
 /** eng_mapped_file_open() - ENG_EIO with the system's reason when the file cannot be opened, is a folder, or cannot be mapped. */

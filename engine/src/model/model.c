@@ -8,16 +8,20 @@
 #include "model/open.h"
 #include "model/weights.h"
 
-static void mark(const struct eng_model_params *params, enum eng_mark what) {
-    if (params->observer.mark) params->observer.mark(params->observer.user, what, 0, 0, eng_clock_ns());
+static void mark(const struct eng_model_params *params, enum eng_mark what)
+{
+    if (params->observer.mark)
+        params->observer.mark(params->observer.user, what, 0, 0, eng_clock_ns());
 }
 
-static bool ends_with(const char *text, const char *tail) {
+static bool ends_with(const char *text, const char *tail)
+{
     size_t n = strlen(text), n_tail = strlen(tail);
     return n >= n_tail && strcmp(text + n - n_tail, tail) == 0;
 }
 
-void eng_fill_info(struct eng_model *model) {
+void eng_fill_info(struct eng_model *model)
+{
     struct eng_model_info *info = &model->info;
     const struct eng_hparams *hp = &model->hp;
     info->n_layers = hp->n_layers;
@@ -34,28 +38,35 @@ void eng_fill_info(struct eng_model *model) {
     info->add_bos = model->vocab->add_bos;
 }
 
-static int load(struct eng_model *m, const char *path, const struct eng_model_params *params, struct eng_error *err) {
+static int load(struct eng_model *m, const char *path, const struct eng_model_params *params, struct eng_error *err)
+{
     struct eng_mapped_file file;
     int rc = eng_mapped_file_open(&file, path, err);
-    if (rc != ENG_OK) return rc;
+    if (rc != ENG_OK)
+        return rc;
     m->map = (void *)(uintptr_t)file.data; /* unmapped by eng_model_close() */
     m->map_bytes = file.n_bytes;
     m->info.file_bytes = file.n_bytes;
-    if (file.n_bytes) (void)madvise(m->map, m->map_bytes, MADV_WILLNEED);
+    if (file.n_bytes)
+        (void)madvise(m->map, m->map_bytes, MADV_WILLNEED);
     bool is_gguf = file.n_bytes >= 4 && memcmp(file.data, "GGUF", 4) == 0;
     rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, err);
-    if (rc == ENG_OK) rc = eng_weights_prepare(m, params->quant, params->n_threads, err);
+    if (rc == ENG_OK)
+        rc = eng_weights_prepare(m, params->quant, params->n_threads, err);
     eng_share_sort(m->info.stored);
     eng_share_sort(m->info.executed);
     return rc;
 }
 
-int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err) {
+int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err)
+{
     static const struct eng_model_params defaults;
-    if (!params) params = &defaults;
+    if (!params)
+        params = &defaults;
     *out = NULL;
     struct eng_model *m = calloc(1, sizeof *m);
-    if (m) m->arena = eng_arena_new();
+    if (m)
+        m->arena = eng_arena_new();
     if (!m || !m->arena) {
         free(m);
         return eng_fail(err, ENG_ENOMEM, "%s: no memory", path);
@@ -70,13 +81,19 @@ int eng_model_open(struct eng_model **out, const char *path, const struct eng_mo
     return rc;
 }
 
-void eng_model_close(struct eng_model *model) {
-    if (!model) return;
+void eng_model_close(struct eng_model *model)
+{
+    if (!model)
+        return;
     eng_weights_release(model);
     eng_vocab_release(model->vocab);
     eng_arena_free(model->arena);
-    if (model->map) munmap(model->map, model->map_bytes);
+    if (model->map)
+        munmap(model->map, model->map_bytes);
     free(model);
 }
 
-const struct eng_model_info *eng_model_info(const struct eng_model *model) { return &model->info; }
+const struct eng_model_info *eng_model_info(const struct eng_model *model)
+{
+    return &model->info;
+}

@@ -14,8 +14,8 @@ void eng_pretokenizer_free(void *pattern); /* accepts NULL */
 struct eng_splitter { /* one walk over one text */
     const void *pattern;
     void *match_data;
-    const char *text;     /* valid UTF-8: a copy where the caller's is not */
-    char *repaired;       /* the copy, or NULL */
+    const char *text; /* valid UTF-8: a copy where the caller's is not */
+    char *repaired;   /* the copy, or NULL */
     size_t n_bytes, pos;
 };
 

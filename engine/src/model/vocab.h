@@ -14,13 +14,18 @@
 #include "model/mapped_file.h"
 
 enum eng_token_kind { /* GGUF's tokenizer.ggml.token_type */
-    ENG_TOKEN_NORMAL = 1, ENG_TOKEN_UNKNOWN = 2, ENG_TOKEN_CONTROL = 3, ENG_TOKEN_USER = 4, ENG_TOKEN_UNUSED = 5, ENG_TOKEN_BYTE = 6
+                      ENG_TOKEN_NORMAL = 1,
+                      ENG_TOKEN_UNKNOWN = 2,
+                      ENG_TOKEN_CONTROL = 3,
+                      ENG_TOKEN_USER = 4,
+                      ENG_TOKEN_UNUSED = 5,
+                      ENG_TOKEN_BYTE = 6
 };
 
 struct eng_piece {
     const char *data;
     uint32_t n;
-    uint8_t kind;  /* enum eng_token_kind */
+    uint8_t kind; /* enum eng_token_kind */
     bool is_eog;
 };
 
@@ -35,20 +40,20 @@ enum eng_vocab_algorithm {
 
 struct eng_vocab {
     enum eng_vocab_algorithm algorithm;
-    uint32_t n_tokens, n_symbols;   /* n_tokens <= n_symbols */
-    struct eng_piece *pieces;       /* [n_symbols] */
-    float *scores;                  /* [n_tokens], SCORED only */
-    uint32_t *piece_index;          /* hash table: symbol + 1, 0 = free. Special tokens are not in it */
+    uint32_t n_tokens, n_symbols; /* n_tokens <= n_symbols */
+    struct eng_piece *pieces;     /* [n_symbols] */
+    float *scores;                /* [n_tokens], SCORED only */
+    uint32_t *piece_index;        /* hash table: symbol + 1, 0 = free. Special tokens are not in it */
     uint64_t piece_mask;
-    struct eng_merge *merges;       /* hash table */
+    struct eng_merge *merges; /* hash table */
     uint64_t merge_mask;
-    uint32_t byte_symbol[256];      /* the symbol of a single byte (SCORED: the byte-fallback token) */
-    int32_t replacement;            /* token of U+FFFD, for a byte that is no token; -1: none */
-    int32_t *specials;              /* ids of control, unknown and user-defined tokens, longest text first */
+    uint32_t byte_symbol[256]; /* the symbol of a single byte (SCORED: the byte-fallback token) */
+    int32_t replacement;       /* token of U+FFFD, for a byte that is no token; -1: none */
+    int32_t *specials;         /* ids of control, unknown and user-defined tokens, longest text first */
     uint32_t n_specials;
-    bool special_first_byte[256];   /* a special token begins with this byte */
-    void *pattern;                  /* pcre2_code of the pre-tokenizer, or NULL */
-    int32_t bos, eos, pad;          /* -1: none */
+    bool special_first_byte[256]; /* a special token begins with this byte */
+    void *pattern;                /* pcre2_code of the pre-tokenizer, or NULL */
+    int32_t bos, eos, pad;        /* -1: none */
     bool add_bos;
 };
 

@@ -8,45 +8,58 @@
 
 enum { N_SHARES = 8 };
 
-void eng_share_add(struct eng_type_share share[N_SHARES], enum eng_type type, uint64_t n_weights, uint64_t n_bytes) {
+void eng_share_add(struct eng_type_share share[N_SHARES], enum eng_type type, uint64_t n_weights, uint64_t n_bytes)
+{
     int i = 0;
-    while (i < N_SHARES - 1 && share[i].n_tensors && share[i].type != type) i++;
-    if (!share[i].n_tensors) share[i].type = type;
+    while (i < N_SHARES - 1 && share[i].n_tensors && share[i].type != type)
+        i++;
+    if (!share[i].n_tensors)
+        share[i].type = type;
     share[i].n_tensors++;
     share[i].n_weights += n_weights;
     share[i].n_bytes += n_bytes;
 }
 
-void eng_count_vector(struct eng_model *model, uint64_t n) {
+void eng_count_vector(struct eng_model *model, uint64_t n)
+{
     eng_share_add(model->info.executed, ENG_TYPE_F32, n, n * sizeof(float));
     model->info.weight_bytes += n * sizeof(float);
 }
 
-static int most_bytes_first(const void *a, const void *b) {
+static int most_bytes_first(const void *a, const void *b)
+{
     const struct eng_type_share *x = a, *y = b;
     return (x->n_bytes < y->n_bytes) - (x->n_bytes > y->n_bytes);
 }
 
-void eng_share_sort(struct eng_type_share share[N_SHARES]) { qsort(share, N_SHARES, sizeof *share, most_bytes_first); }
+void eng_share_sort(struct eng_type_share share[N_SHARES])
+{
+    qsort(share, N_SHARES, sizeof *share, most_bytes_first);
+}
 
 /* The matrices of a layer, by position: the only list of them. */
 enum { LAYER_MATRICES = 7 };
 
-static struct eng_matrix *layer_matrix(struct eng_layer *layer, int i) {
+static struct eng_matrix *layer_matrix(struct eng_layer *layer, int i)
+{
     struct eng_matrix *const all[LAYER_MATRICES] = {&layer->attn_q,   &layer->attn_k, &layer->attn_v,  &layer->attn_output,
                                                     &layer->ffn_gate, &layer->ffn_up, &layer->ffn_down};
     return all[i];
 }
 
-static int parse_quant(const char *quant, const struct eng_type_traits **to, struct eng_error *err) {
+static int parse_quant(const char *quant, const struct eng_type_traits **to, struct eng_error *err)
+{
     struct eng_method method;
     *to = NULL;
-    if (!quant) return ENG_OK;
+    if (!quant)
+        return ENG_OK;
     int rc = eng_method_parse(ENG_FAMILY_QUANT, quant, &method, err);
-    if (rc != ENG_OK || strcmp(method.info->name, "file") == 0) return rc;
+    if (rc != ENG_OK || strcmp(method.info->name, "file") == 0)
+        return rc;
     for (uint32_t type = 0; type < ENG_TYPE_LIMIT && !*to; type++) {
         const struct eng_type_traits *traits = eng_type_traits(type);
-        if (traits && strcmp(traits->name, method.info->name) == 0) *to = traits;
+        if (traits && strcmp(traits->name, method.info->name) == 0)
+            *to = traits;
     }
     return *to ? ENG_OK : eng_fail(err, ENG_ENOTSUP, "quant %s: no such weight type", method.info->name);
 }
@@ -58,21 +71,26 @@ struct preparation {
     struct eng_error *err;
 };
 
-static bool is_mapped(const struct eng_model *m, const void *p) {
+static bool is_mapped(const struct eng_model *m, const void *p)
+{
     return m->map && (const char *)p >= (const char *)m->map && (const char *)p < (const char *)m->map + m->map_bytes;
 }
 
-static int requantize(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to) {
-    if (!to) return ENG_OK;
+static int requantize(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to)
+{
+    if (!to)
+        return ENG_OK;
     if (w->n_cols % to->block_elems != 0) {
-        if (w->traits->type != ENG_TYPE_F32) return ENG_OK;
+        if (w->traits->type != ENG_TYPE_F32)
+            return ENG_OK;
         to = eng_type_traits(ENG_TYPE_F16);
     }
     return eng_matrix_requantize(w, to, p->pool, p->err);
 }
 
 /* @multiplied: used in matmul; a matrix that is only looked up stays in its plain layout. */
-static int prepare(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to, bool multiplied) {
+static int prepare(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to, bool multiplied)
+{
     const void *stored = w->data;
     size_t stored_bytes = w->data_bytes;
     int rc = requantize(p, w, to);
@@ -80,39 +98,50 @@ static int prepare(struct preparation *p, struct eng_matrix *w, const struct eng
         eng_share_add(p->model->info.executed, w->traits->type, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
         p->model->info.weight_bytes += w->data_bytes;
     }
-    if (rc == ENG_OK && multiplied) rc = eng_matrix_pack(w, p->pool, p->err);
-    if (rc == ENG_OK && (w->packed || w->owned) && is_mapped(p->model, stored)) eng_mapped_drop(stored, stored_bytes);
+    if (rc == ENG_OK && multiplied)
+        rc = eng_matrix_pack(w, p->pool, p->err);
+    if (rc == ENG_OK && (w->packed || w->owned) && is_mapped(p->model, stored))
+        eng_mapped_drop(stored, stored_bytes);
     return rc;
 }
 
-static int prepare_all(struct preparation *p) {
+static int prepare_all(struct preparation *p)
+{
     struct eng_model *m = p->model;
     const struct eng_type_traits *head = p->to ? eng_type_traits(ENG_TYPE_Q8_0) : NULL;
-    int rc = prepare(p, &m->token_embd, m->info.tied_head ? head : p->to, false);
+    int rc = prepare(p, &m->token_embd, m->info.tied_head ? head : p->to, m->info.tied_head);
     for (uint32_t i = 0; i < m->hp.n_layers; i++) {
-        for (int k = 0; k < LAYER_MATRICES && rc == ENG_OK; k++) rc = prepare(p, layer_matrix(&m->layers[i], k), p->to, true);
+        for (int k = 0; k < LAYER_MATRICES && rc == ENG_OK; k++)
+            rc = prepare(p, layer_matrix(&m->layers[i], k), p->to, true);
     }
-    if (rc != ENG_OK) return rc;
-    if (!m->info.tied_head) return prepare(p, &m->output, head, true);
-    m->output = m->token_embd; /* a view: the embedding owns the bytes */
-    m->output.owned = NULL;
-    return eng_matrix_pack(&m->output, p->pool, p->err);
+    if (rc != ENG_OK)
+        return rc;
+    if (!m->info.tied_head)
+        return prepare(p, &m->output, head, true);
+    m->output = m->token_embd; /* a view: the embedding owns the bytes, packed or not */
+    return ENG_OK;
 }
 
-int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err) {
+int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err)
+{
     struct preparation p = {.model = model, .err = err};
     int rc = parse_quant(quant, &p.to, err);
-    if (rc == ENG_OK) rc = eng_pool_open(&p.pool, n_threads ? n_threads : 1, err);
-    if (rc != ENG_OK) return rc;
+    if (rc == ENG_OK)
+        rc = eng_pool_open(&p.pool, n_threads ? n_threads : 1, err);
+    if (rc != ENG_OK)
+        return rc;
     rc = prepare_all(&p);
     eng_pool_close(p.pool);
     return rc;
 }
 
-void eng_weights_release(struct eng_model *model) {
-    eng_matrix_release(&model->output);
+void eng_weights_release(struct eng_model *model)
+{
+    if (!model->info.tied_head)
+        eng_matrix_release(&model->output);
     eng_matrix_release(&model->token_embd);
     for (uint32_t i = 0; model->layers && i < model->hp.n_layers; i++) {
-        for (int k = 0; k < LAYER_MATRICES; k++) eng_matrix_release(layer_matrix(&model->layers[i], k));
+        for (int k = 0; k < LAYER_MATRICES; k++)
+            eng_matrix_release(layer_matrix(&model->layers[i], k));
     }
 }
