@@ -89,8 +89,8 @@ int mb_db_check_version(struct mb_db *db, const struct mb_db_layout *layout, str
     return MB_OK;
 }
 
-/* The views of another version, and ours of last time, go; ours come. */
-static int replace_views(struct mb_db *db, const struct mb_db_layout *layout, struct mb_error *err)
+/* Before the tables change: renaming a table under a view that uses it is an error. */
+static int drop_views(struct mb_db *db, struct mb_error *err)
 {
     struct mb_strbuf drops = {0};
     sqlite3_stmt *s = NULL;
@@ -105,8 +105,6 @@ static int replace_views(struct mb_db *db, const struct mb_db_layout *layout, st
     sqlite3_finalize(s);
     if (!rc)
         rc = mb_db_exec(db, mb_strbuf_text(&drops), "views", err);
-    if (!rc)
-        rc = mb_db_exec(db, layout->views, "views", err);
     mb_strbuf_release(&drops);
     return rc;
 }
@@ -169,11 +167,13 @@ int mb_db_migrate(struct mb_db *db, const struct mb_db_layout *layout, struct mb
     rc = read_facts(db, &version, &id, &n_tables, err); /* another process may have been faster */
     if (!rc && version > layout->version)
         rc = refuse_newer(db->path, version, layout->version, err);
+    if (!rc)
+        rc = drop_views(db, err);
     const bool old = !rc && version < layout->version;
     if (old)
         rc = upgrade(db, layout, version, n_tables, err);
     if (!rc)
-        rc = replace_views(db, layout, err);
+        rc = mb_db_exec(db, layout->views, "views", err);
     int64_t n_broken = 0;
     if (!rc && old)
         rc = read_number(db, "SELECT count(*) FROM pragma_foreign_key_check", &n_broken, err);

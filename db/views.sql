@@ -90,40 +90,36 @@ SELECT t.cell_id, t.id AS trial_id, t.kind, t.status,
 FROM event e JOIN trial t ON t.id = e.trial_id
 WHERE e.kind IN ('load_begin', 'load_end') GROUP BY t.id;
 
--- v_trial_energy: gross energy of the machine over an ok repetition, from the widest figure that exists. A source's rails overlap
---   (package contains core; psys contains package), so they are never simply added:
---   1 scope '' (the source's own total)   2 psys   3 package-* + dram*   4 the only rail there is
---   Else NULL and why: the sources' reasons, or that no rail is a total. basis says which was taken.
+-- v_trial_energy: gross energy of the machine over an ok repetition: the source's own total (scope ''), else psys (the platform). Rails
+--   overlap (a package contains its cores), so a source that offers no total gives none. Of several sources: measured before estimated
+--   before simulated, then rapl, then by name; basis says which. NULL with the sources' reasons where no total is known.
 CREATE VIEW v_trial_energy AS
-WITH m AS (
-  SELECT trial_id, source, origin, scope, value, reason,
-         CASE WHEN scope = '' THEN 1 WHEN scope LIKE 'psys%' THEN 2 WHEN scope LIKE 'package-%' OR scope LIKE 'dram%' THEN 3 ELSE 4 END
-           AS rule
-  FROM metric WHERE name = 'energy_uj'),
-s AS (
-  SELECT trial_id, source, origin, rule, count(*) AS n_rails, sum(value) AS energy_uj, group_concat(scope, '+') AS rails,
-         row_number() OVER (PARTITION BY trial_id ORDER BY origin = 'measured' DESC, rule, source) AS preference
-  FROM m WHERE value IS NOT NULL GROUP BY trial_id, source, origin, rule
-  HAVING rule < 4 OR count(*) = 1)
-SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE rails WHEN '' THEN '' ELSE ' ' || rails END AS basis,
+WITH s AS (
+  SELECT trial_id, source, origin, scope, value AS energy_uj,
+         row_number() OVER (PARTITION BY trial_id
+                            ORDER BY origin = 'measured' DESC, origin, scope <> '', source <> 'rapl', source) AS preference
+  FROM metric WHERE name = 'energy_uj' AND value IS NOT NULL AND (scope = '' OR scope LIKE 'psys%'))
+SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE s.scope WHEN '' THEN '' ELSE ' ' || s.scope END AS basis,
        CASE WHEN s.energy_uj IS NULL THEN coalesce(
-         (SELECT 'no rail is a total: ' || group_concat(DISTINCT scope) FROM m WHERE m.trial_id = t.id AND value IS NOT NULL),
-         (SELECT group_concat(DISTINCT source || ': ' || reason) FROM metric WHERE trial_id = t.id AND name = 'energy_uj'),
-         'not collected') END AS reason
+         (SELECT group_concat(source || ': ' || reason, '; ') FROM metric
+          WHERE trial_id = t.id AND name = 'energy_uj' AND scope = '' AND reason IS NOT NULL), 'not collected') END AS reason
 FROM trial t LEFT JOIN s ON s.trial_id = t.id AND s.preference = 1
 WHERE t.status = 'ok';
 
--- v_trial_accuracy: right answers by questions over all tasks of a repetition: sum(accuracy * n_questions) / sum(n_questions).
---   (A task without n_questions counts once.)
+-- v_trial_accuracy: right answers by questions over all tasks of a repetition: the workload's own total (scope ''), else
+--   sum(accuracy * n_questions) / sum(n_questions) over tasks (one without n_questions counts once).
 CREATE VIEW v_trial_accuracy AS
 SELECT t.cell_id, t.id AS trial_id, t.kind, a.name,
        sum(a.value * coalesce(n.value, 1)) / sum(coalesce(n.value, 1)) AS value, sum(n.value) AS n_questions, count(*) AS n_tasks
 FROM trial t JOIN metric a ON a.trial_id = t.id AND a.name IN ('accuracy', 'accuracy_norm')
 LEFT JOIN metric n ON n.trial_id = t.id AND n.name = 'n_questions' AND n.scope = a.scope AND n.source = a.source
-WHERE t.status = 'ok' AND a.value IS NOT NULL GROUP BY t.id, a.name;
+WHERE t.status = 'ok' AND a.value IS NOT NULL
+  AND (a.scope = '' OR NOT EXISTS (SELECT 1 FROM metric w WHERE w.trial_id = t.id AND w.name = a.name AND w.scope = ''))
+GROUP BY t.id, a.name;
 
 -- v_trial_value: the figures of every measured, ok repetition, one a row.
---   energy_per_token_uj = gross energy of the repetition / tokens generated in it
+--   energy_per_token_uj = gross energy of the repetition / tokens generated in it; of its phases: prefill_energy_per_token_uj =
+--   energy of scope 'prefill' / prompt tokens, decode_energy_per_token_uj = energy of scope 'decode' / tokens generated
 --   rss_peak_bytes = the largest of its phases;  kv_bytes, perplexity, ... = as reported (largest scope)
 CREATE VIEW v_trial_value AS
 WITH r AS MATERIALIZED (SELECT * FROM v_trial_rate WHERE kind = 'measured')
@@ -134,6 +130,10 @@ UNION ALL SELECT cell_id, trial_id, 'tpot_ns', tpot_ns FROM r WHERE tpot_ns IS N
 UNION ALL SELECT cell_id, trial_id, 'e2e_ns', e2e_ns FROM r WHERE e2e_ns IS NOT NULL
 UNION ALL SELECT r.cell_id, r.trial_id, 'energy_per_token_uj', e.energy_uj / r.n_gen
   FROM r JOIN v_trial_energy e ON e.trial_id = r.trial_id WHERE e.energy_uj IS NOT NULL AND r.n_gen > 0
+UNION ALL SELECT r.cell_id, r.trial_id, m.scope || '_energy_per_token_uj',
+  max(m.value) / CASE m.scope WHEN 'prefill' THEN r.n_prompt ELSE nullif(r.n_gen, 0) END
+  FROM r JOIN metric m ON m.trial_id = r.trial_id AND m.name = 'energy_uj' AND m.scope IN ('prefill', 'decode')
+  WHERE m.value IS NOT NULL GROUP BY r.trial_id, m.scope
 UNION ALL SELECT cell_id, trial_id, name, value FROM v_trial_accuracy WHERE kind = 'measured'
 UNION ALL SELECT t.cell_id, t.id, m.name, max(m.value) FROM trial t JOIN metric m ON m.trial_id = t.id
   WHERE t.kind = 'measured' AND t.status = 'ok' AND m.value IS NOT NULL
@@ -226,6 +226,8 @@ p AS (
          max(CASE name WHEN 'energy_per_token_uj' THEN max END) AS energy_per_token_uj_max,
          max(CASE name WHEN 'energy_per_token_uj' THEN lo END) AS energy_per_token_uj_lo,
          max(CASE name WHEN 'energy_per_token_uj' THEN hi END) AS energy_per_token_uj_hi,
+         max(CASE name WHEN 'prefill_energy_per_token_uj' THEN median END) AS prefill_energy_per_token_uj,
+         max(CASE name WHEN 'decode_energy_per_token_uj' THEN median END) AS decode_energy_per_token_uj,
          max(CASE name WHEN 'accuracy' THEN median END) AS accuracy,
          max(CASE name WHEN 'accuracy_norm' THEN median END) AS accuracy_norm,
          max(CASE name WHEN 'perplexity' THEN median END) AS perplexity,
@@ -250,7 +252,8 @@ SELECT c.run_id, c.id AS cell_id, c.i_cell, c.hash, n.label, n.shape, n.setting,
        decode_tps_max, decode_tps_lo, decode_tps_hi, ttft_ns, ttft_ns_min, ttft_ns_max, ttft_ns_lo, ttft_ns_hi, tpot_ns,
        tpot_ns_min, tpot_ns_max, tpot_ns_lo, tpot_ns_hi, e2e_ns, e2e_ns_min, e2e_ns_max, e2e_ns_lo, e2e_ns_hi, rss_peak_bytes,
        rss_peak_bytes_min, rss_peak_bytes_max, rss_peak_bytes_lo, rss_peak_bytes_hi, energy_per_token_uj,
-       energy_per_token_uj_min, energy_per_token_uj_max, energy_per_token_uj_lo, energy_per_token_uj_hi, accuracy,
+       energy_per_token_uj_min, energy_per_token_uj_max, energy_per_token_uj_lo, energy_per_token_uj_hi,
+       prefill_energy_per_token_uj, decode_energy_per_token_uj, accuracy,
        accuracy_norm, perplexity, kv_bytes, weight_bytes, exit_drafted_tokens, exit_accepted_tokens, kept_tokens, seen_tokens,
        output_hash, output_hash_min, output_hash_max,
        energy_origin, energy_basis,
