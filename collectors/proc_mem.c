@@ -100,8 +100,11 @@ static int proc_mem_probe(const struct mb_collect_env *env, struct mb_error *why
     if (rc == MB_OK && !read_status(&m).ok)
         rc = mb_fail(why, MB_ENOTSUP, "/proc/%ld/status has no RssAnon, RssFile and VmHWM (kernels before 4.5)", (long)env->pid);
     close_one(&m.status_fd);
-    if (rc)
-        return why && why->text[0] ? mb_fail(why, MB_ENOTSUP, "%s", why->text) : MB_ENOTSUP;
+    if (rc) {
+        if (why)
+            why->code = MB_ENOTSUP;
+        return MB_ENOTSUP;
+    }
     const bool can_reset = open_one(env, "clear_refs", true, &m.reset_fd, &reset) == MB_OK;
     close_one(&m.reset_fd);
     mb_fail(why, MB_OK, "RssAnon, RssFile, page faults of the process%s%s", can_reset ? ", peak per phase" : "; no peak per phase: ",

@@ -162,9 +162,19 @@ void mb_ticker_start(struct mb_ticker *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* A thread that was never scheduled has not noticed what it missed; the tick that is due right now is not missed yet. */
+static void count_unseen(struct mb_ticker *t)
+{
+    const uint64_t n_due = (read_clock_ns(CLOCK_MONOTONIC) - t->t_start_ns) / t->config.period_ns, n_seen = t->n_ticks + t->n_missed;
+    if (n_due > n_seen + 1)
+        t->n_missed += n_due - n_seen - 1;
+}
+
 void mb_ticker_stop(struct mb_ticker *t)
 {
     pthread_mutex_lock(&t->lock);
+    if (t->state == TICKER_RUN && !t->ticking)
+        count_unseen(t);
     t->state = TICKER_IDLE;
     while (t->ticking)
         pthread_cond_wait(&t->done, &t->lock);
