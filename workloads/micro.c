@@ -32,14 +32,15 @@ static int micro_files(const struct mb_cell *cell, char ***paths, size_t *n, str
 
 static void name_item(struct micro *s)
 {
-    char pp[16] = "", tg[16] = "", depth[20] = "";
-    if (s->n_prompt)
-        snprintf(pp, sizeof(pp), "pp%" PRIu32, s->n_prompt);
-    if (s->n_gen)
-        snprintf(tg, sizeof(tg), "tg%" PRIu32, s->n_gen);
+    char depth[20] = "";
     if (s->n_depth)
         snprintf(depth, sizeof(depth), "@d%" PRIu32, s->n_depth);
-    snprintf(s->item, sizeof(s->item), "micro/%s%s%s%s", pp, *pp && *tg ? "+" : "", tg, depth);
+    if (s->n_gen == 0)
+        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "%s", s->n_prompt, depth);
+    else if (s->n_prompt == 0)
+        snprintf(s->item, sizeof(s->item), "micro/tg%" PRIu32 "%s", s->n_gen, depth);
+    else
+        snprintf(s->item, sizeof(s->item), "micro/pp%" PRIu32 "+tg%" PRIu32 "%s", s->n_prompt, s->n_gen, depth);
 }
 
 static int micro_open(void *state, const struct mb_cell *cell, struct mb_workload_need *need, struct mb_error *err)
