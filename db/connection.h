@@ -13,8 +13,8 @@
 #define MB_DB_APPLICATION_ID 0x4d4c5442 /* "MLTB" in the file's header: file(1) and we tell it from other SQLite files */
 
 /* Statements that run often are prepared once per connection. */
-enum mb_db_statement { MB_DB_INSERT_TRIAL, MB_DB_INSERT_EVENT, MB_DB_INSERT_STREAM, MB_DB_INSERT_SAMPLE, MB_DB_INSERT_METRIC,
-                       MB_DB_INSERT_ANSWER, MB_DB_STATEMENT_N };
+enum mb_db_statement { MB_DB_INSERT_TRIAL, MB_DB_INSERT_EVENT, MB_DB_INSERT_STREAM, MB_DB_INSERT_SAMPLE, MB_DB_INSERT_SAMPLES,
+                       MB_DB_INSERT_METRIC, MB_DB_INSERT_ANSWER, MB_DB_STATEMENT_N };
 
 struct mb_db {
     sqlite3 *handle;
