@@ -11,7 +11,6 @@
 
 #include "workloads/dataset.h"
 #include "workloads/settings.h"
-#include "workloads/textfile.h"
 
 /* Tokens that a chat template adds: around a turn, and once for a system turn. Generous: all templates known to us need less. */
 enum { TEMPLATE_TURN_TOKENS = 32, TEMPLATE_SYSTEM_TOKENS = 128, CTX_CAP = 8192 };
@@ -136,12 +135,10 @@ static int chat_next(void *state, struct mb_request *rq, struct mb_error *err)
 static int chat_score(void *state, const struct mb_request *rq, const struct mb_result *rs, struct mb_record *record, struct mb_error *err)
 {
     (void)state;
-    char *given = mb_text_repaired(rs->text ? rs->text : "");
-    char item[48];
+    char item[48], none[] = "";
     snprintf(item, sizeof(item), "%s", rq->item);
-    const struct mb_record_answer answer = {.item = item, .given = given, .correct = -1, .log_likelihood = (double)NAN};
-    const int rc = given ? mb_record_add_answer(record, &answer) : MB_ENOMEM;
-    free(given);
+    const struct mb_record_answer answer = {.item = item, .given = rs->text ? rs->text : none, .correct = -1, .log_likelihood = (double)NAN};
+    const int rc = mb_record_add_answer(record, &answer);
     return rc == MB_OK ? rc : mb_fail(err, MB_ENOMEM, "chat: no memory for an answer");
 }
 

@@ -150,20 +150,3 @@ size_t mb_text_code_points(const char *text)
         n += (*s & 0xc0u) != 0x80u;
     return n;
 }
-
-char *mb_text_repaired(const char *text)
-{
-    const size_t n = strlen(text);
-    char *out = malloc(3 * n + 1); /* U+FFFD takes three bytes */
-    if (!out)
-        return NULL;
-    char *w = out;
-    for (size_t i = 0; i < n;) {
-        const size_t len = character_bytes((const unsigned char *)text + i, n - i);
-        memcpy(w, len ? text + i : "\xef\xbf\xbd", len ? len : 3);
-        w += len ? len : 3;
-        i += len ? len : 1;
-    }
-    *w = '\0';
-    return out;
-}

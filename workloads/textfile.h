@@ -1,5 +1,5 @@
 /**
- * textfile.h - text from files and from models: read whole, checked to be UTF-8, walked line by line.
+ * textfile.h - text from files: read whole, checked to be UTF-8, walked line by line.
  * Every reader of workloads/ goes through here, so no data file can bring a NUL, a broken character or an endless line further in.
  */
 #ifndef MB_WORKLOADS_TEXTFILE_H
@@ -34,9 +34,5 @@ bool mb_text_is_blank(const char *start, size_t n_bytes);
 
 /** mb_text_code_points() - Unicode code points of a valid UTF-8 string (what Python's len() counts). */
 size_t mb_text_code_points(const char *text);
-
-/** mb_text_repaired() - a copy of @text (free with free()) in which every byte that is not UTF-8 became U+FFFD: a model's answer
- *  may be cut inside a character. NULL without memory. */
-char *mb_text_repaired(const char *text);
 
 #endif

@@ -192,6 +192,15 @@ static void test_perplexity(void **state)
     assert_int_equal(o.ops->next(o.state, &rq, &err), 0);
     assert_int_equal(o.ops->end(o.state, &o.record, &err), MB_OK);
     assert_close(metric(&o, MB_METRIC_PERPLEXITY, ""), exp(1275.0 / 510.0), 1e-12);
+    /* the next trial starts from nothing */
+    mb_record_release(&o.record);
+    o.record = (struct mb_record){0};
+    o.ops->begin(o.state, 1);
+    assert_int_equal(o.ops->next(o.state, &rq, &err), 1);
+    assert_int_equal(rq.n_skip, 0);
+    assert_int_equal(o.ops->score(o.state, &rq, &rs[0], &o.record, &err), MB_OK);
+    assert_int_equal(o.ops->end(o.state, &o.record, &err), MB_OK);
+    assert_close(metric(&o, MB_METRIC_PERPLEXITY, ""), exp(510.0 / 255.0), 1e-12);
     close_it(&o);
 }
 
