@@ -4,10 +4,6 @@
 
 #include "harness/options.h"
 
-#define COMMAND(id) extern const struct mb_command mb_command_##id;
-#include "harness/commands.def"
-#undef COMMAND
-
 static const struct mb_command *const all[] = {
 #define COMMAND(id) &mb_command_##id,
 #include "harness/commands.def"

@@ -44,6 +44,10 @@ int mb_opt_parse(const struct mb_command *command, int argc, char **argv, void *
 
 void mb_opt_print_help(const struct mb_command *command, FILE *out);
 
+#define COMMAND(id) extern const struct mb_command mb_command_##id;
+#include "harness/commands.def"
+#undef COMMAND
+
 /** mb_commands() - every subcommand; *n receives their number. Rows are declared in commands.def; each cmd_<name>.c defines
  *  `const struct mb_command mb_command_<name>`. */
 const struct mb_command *const *mb_commands(size_t *n);

@@ -96,7 +96,7 @@ static int take_auto(const struct check *c, const struct mb_yaml *node, const ch
         *value = -1;
         return MB_OK;
     }
-    uint64_t number;
+    uint64_t number = 0;
     if (node->kind == MB_YAML_SCALAR && (node->text[0] < '0' || node->text[0] > '9') && *node->text)
         return mb_yaml_fail(c->file, node, c->err, "%s: '%s' is neither auto nor a whole number up to %" PRIu64, what, node->text, max);
     const int rc = take_number(c, node, what, 0, max, &number);
@@ -325,7 +325,7 @@ static int check_protocol(const struct check *c, const struct mb_yaml *map)
 {
     struct mb_protocol *p = &c->draft->protocol;
     const struct mb_yaml *node;
-    uint64_t number;
+    uint64_t number = 0;
     int rc = need_kind(c, map, MB_YAML_MAP, "protocol");
     if (!rc)
         rc = check_keys(c, map, protocol_keys, COUNT_OF(protocol_keys));

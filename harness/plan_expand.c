@@ -46,34 +46,63 @@ static void resolve_axes(const struct expansion *x, const char *axis[MB_AXIS_N],
         axis[MB_AXIS_CACHE_TYPE_V] = cache_type;
 }
 
-/* SHA-256 of every data file that the workload reads, in its order. NULL: *rc says why. */
-static json_t *data_hashes(struct expansion *x, const struct mb_plan_work *work, const struct mb_cell *cell, int *rc)
+/* The workload's own check of its options and files, before anything runs. */
+static int try_workload(const struct expansion *x, const struct mb_workload_ops *ops, const struct mb_cell *cell)
+{
+    struct mb_workload_need need = {0};
+    void *state = calloc(1, ops->state_size ? ops->state_size : 1);
+    if (!state)
+        return no_memory(x->err);
+    const int rc = ops->open(state, cell, &need, x->err);
+    ops->close(state);
+    free(state);
+    return rc;
+}
+
+/* SHA-256 of every data file that the workload reads, in its order, appended to the array @hashes. */
+static int hash_data(struct expansion *x, const struct mb_workload_ops *ops, const struct mb_cell *cell, json_t *hashes)
 {
     char **paths = NULL;
     size_t n = 0;
-    json_t *hashes = json_array();
-    *rc = hashes ? MB_OK : no_memory(x->err);
-    if (!*rc && work->ops->files)
-        *rc = work->ops->files(cell, &paths, &n, x->err);
-    if (*rc && work->mark.file)
-        mb_fail_context(x->err, "%s:%u:%u", work->mark.file, work->mark.line, work->mark.column);
+    int rc = ops->files ? ops->files(cell, &paths, &n, x->err) : MB_OK;
     for (size_t i = 0; i < n; i++) {
         const char *hex = NULL;
-        if (!*rc)
-            *rc = mb_plan_inputs_file(x->inputs, paths[i], &hex, x->err);
-        if (!*rc && json_array_append_new(hashes, json_string(hex)))
-            *rc = no_memory(x->err);
+        if (!rc)
+            rc = mb_plan_inputs_file(x->inputs, paths[i], &hex, x->err);
+        if (!rc && json_array_append_new(hashes, json_string(hex)))
+            rc = no_memory(x->err);
         free(paths[i]);
     }
     free(paths);
-    if (*rc) {
-        json_decref(hashes);
-        hashes = NULL;
-    }
-    return hashes;
+    return rc;
 }
 
-/* The canonical configuration; takes @data over. */
+/* Options and data of a workload do not depend on the axes: looked at once. The array gets one list of hashes per set of options. */
+static int prepare_work(struct expansion *x, const struct mb_plan_block *block, const struct mb_plan_work *work, json_t *data)
+{
+    size_t i;
+    json_t *options;
+    int rc = MB_OK;
+    struct mb_cell cell = {.model_path = "", .runner = "null", .workload = work->ops->name, .data_dir = x->store->data_dir,
+                           .share_dir = x->store->share_dir, .seed = x->draft->protocol.seed};
+    for (int a = 0; a < MB_AXIS_N; a++)
+        cell.axis[a] = block->axis[a].items[0].text;
+    json_array_foreach(work->options, i, options) {
+        json_t *hashes = json_array();
+        if (!hashes || json_array_append_new(data, hashes))
+            return no_memory(x->err);
+        cell.options = options;
+        rc = hash_data(x, work->ops, &cell, hashes);
+        if (!rc)
+            rc = try_workload(x, work->ops, &cell);
+        if (rc)
+            break;
+    }
+    if (rc && work->mark.file)
+        return mb_fail_context(x->err, "%s:%u:%u", work->mark.file, work->mark.line, work->mark.column);
+    return rc;
+}
+
 static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_AXIS_N], json_t *data)
 {
     json_t *axes = json_object();
@@ -82,10 +111,9 @@ static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_A
         failed |= json_object_set_new(axes, mb_axis_rows[i].key, json_string(axis[i])) != 0;
     if (failed) {
         json_decref(axes);
-        json_decref(data);
         return NULL;
     }
-    return json_pack("{s:o, s:s, s:O, s:s, s:I, s:o}", "axes", axes, "workload", cell->workload, "options", (json_t *)cell->options,
+    return json_pack("{s:o, s:s, s:O, s:s, s:I, s:O}", "axes", axes, "workload", cell->workload, "options", (json_t *)cell->options,
                      "runner", cell->runner, "seed", (json_int_t)cell->seed, "data", data);
 }
 
@@ -142,7 +170,7 @@ static void point_into_config(struct mb_cell *cell, const json_t *config)
     cell->options = json_object_get(config, "options");
 }
 
-static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t *options, const char *axis[MB_AXIS_N])
+static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t *options, json_t *data, const char *axis[MB_AXIS_N])
 {
     struct mb_plan_store *store = x->store;
     struct mb_plan_model *model = mb_plan_inputs_find(x->inputs, axis[MB_AXIS_MODEL]);
@@ -159,9 +187,6 @@ static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t
                                  .options = options, .data_dir = store->data_dir, .share_dir = store->share_dir,
                                  .seed = x->draft->protocol.seed};
     memcpy(made.cell.axis, axis, sizeof(made.cell.axis));
-    json_t *data = data_hashes(x, work, &made.cell, &rc);
-    if (rc)
-        return rc;
     if (!(config = config_of(&made.cell, axis, data)) || !(made.config_json = json_dumps(config, JSON_SORT_KEYS | JSON_COMPACT))) {
         rc = no_memory(x->err);
         goto out;
@@ -177,7 +202,8 @@ out:
     return rc;
 }
 
-static int add_combination(struct expansion *x, const struct mb_plan_block *block, const size_t at[MB_AXIS_N])
+/* @data: per workload, per set of options, the hashes of its files. */
+static int add_combination(struct expansion *x, const struct mb_plan_block *block, const json_t *data, const size_t at[MB_AXIS_N])
 {
     int rc = MB_OK;
     for (size_t w = 0; w < block->n_work && !rc; w++) {
@@ -187,7 +213,7 @@ static int add_combination(struct expansion *x, const struct mb_plan_block *bloc
             const char *axis[MB_AXIS_N];
             for (int a = 0; a < MB_AXIS_N; a++)
                 axis[a] = block->axis[a].items[at[a]].text;
-            if ((rc = add_cell(x, &block->work[w], options, axis)))
+            if ((rc = add_cell(x, &block->work[w], options, json_array_get(json_array_get(data, w), i), axis)))
                 break;
         }
     }
@@ -208,19 +234,31 @@ static int check_size(const struct expansion *x, const struct mb_plan_block *blo
     return MB_OK;
 }
 
+static int prepare_block(struct expansion *x, const struct mb_plan_block *block, json_t *data)
+{
+    int rc = check_size(x, block);
+    for (size_t w = 0; w < block->n_work && !rc; w++) {
+        json_t *list = json_array();
+        rc = !list || json_array_append_new(data, list) ? no_memory(x->err) : prepare_work(x, block, &block->work[w], list);
+    }
+    return rc;
+}
+
 static int expand_block(struct expansion *x, const struct mb_plan_block *block)
 {
     size_t at[MB_AXIS_N] = {0};
-    int rc = check_size(x, block);
+    json_t *data = json_array();
+    int rc = data ? prepare_block(x, block, data) : no_memory(x->err);
     while (!rc) {
         int a = MB_AXIS_N - 1;
-        if ((rc = add_combination(x, block, at)))
+        if ((rc = add_combination(x, block, data, at)))
             break;
         while (a >= 0 && ++at[a] == block->axis[a].n)
             at[a--] = 0;
         if (a < 0)
             break;
     }
+    json_decref(data);
     return rc;
 }
 
