@@ -307,4 +307,5 @@ const struct mb_workload_ops mb_workload_accuracy = {
     .score = accuracy_score,
     .end = accuracy_end,
     .close = accuracy_close,
+    .untimed = true,
 };

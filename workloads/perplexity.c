@@ -142,4 +142,5 @@ const struct mb_workload_ops mb_workload_perplexity = {
     .score = perplexity_score,
     .end = perplexity_end,
     .close = perplexity_close,
+    .untimed = true,
 };

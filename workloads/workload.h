@@ -55,6 +55,7 @@ struct mb_workload_ops {
     /** End of a trial: add the trial's metrics (accuracy, perplexity) to the record. */
     int (*end)(void *state, struct mb_record *record, struct mb_error *err);
     void (*close)(void *state); /* safe on zeroed and half-opened state */
+    bool untimed;           /* its result is a score that does not vary with heat or caches: a warm-up repetition would be wasted */
 };
 
 const struct mb_workload_ops *const *mb_workloads(size_t *n);
