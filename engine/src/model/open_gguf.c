@@ -94,12 +94,12 @@ static int read_head_size(const struct loader *l, struct eng_hparams *hp)
         rc = eng_gguf_get_u32(l->g, "llama.attention.value_length", false, &d_value, l->err);
     if (rc != ENG_OK)
         return rc;
-    if (d_value != hp->d_head)
-        return refuse_key(l, "llama.attention.value_length", "values of another size than keys are not supported");
     if (hp->d_head < 2 || hp->d_head > MAX_HEAD_SIZE || hp->d_head % 2 != 0) {
         return eng_fail(l->err, ENG_EFORMAT, "%s: head size %" PRIu32 " is not an even number from 2 to %d", l->g->label, hp->d_head,
                         MAX_HEAD_SIZE);
     }
+    if (d_value != hp->d_head)
+        return refuse_key(l, "llama.attention.value_length", "values of another size than keys are not supported");
     return ENG_OK;
 }
 

@@ -1,0 +1,327 @@
+/* test_tokenizer.c - rules of both tokenizers on small vocabularies made here: words, merges against a plain reference, special
+ * tokens, bytes that are no UTF-8, room for the answer. Real vocabularies are compared in test_tokenizer_golden.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gguf_build.h"
+#include "llama2c_build.h"
+#include "model/model.h"
+
+enum { BYTE = 3, HE = 259, LL, HELL, HELLO, SPACE_HELLO };
+
+struct fixture {
+    struct eng_model bpe, scored; /* vocabularies only */
+    struct eng_arena *arena;
+};
+
+static int open_vocabularies(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct gguf_build *b = gguf_build_new();
+    struct eng_gguf g;
+    struct eng_error err = {0};
+    struct eng_mapped_file file = {.label = "tok.bin"};
+    size_t n;
+    f->arena = eng_arena_new();
+    gguf_build_vocab(b, "smollm");
+    gguf_build_bool(b, "tokenizer.ggml.add_bos_token", true);
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    if (eng_gguf_parse(&g, "vocab", bytes, n, &err) != ENG_OK || eng_vocab_from_gguf(&f->bpe.vocab, &g, f->arena, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    uint8_t *tokenizer = llama2c_build_tokenizer(&file.n_bytes);
+    file.data = tokenizer;
+    if (eng_vocab_from_llama2c(&f->scored.vocab, &file, LLAMA2C_VOCAB, f->arena, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    free(tokenizer);
+    eng_gguf_release(&g);
+    gguf_build_free(b);
+    *state = f;
+    return 0;
+}
+
+static int close_vocabularies(void **state)
+{
+    struct fixture *f = *state;
+    eng_vocab_release(f->bpe.vocab);
+    eng_arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static void expect(const struct eng_model *m, const char *text, unsigned flags, const int32_t *want, size_t n_want)
+{
+    struct eng_error err = {0};
+    int32_t ids[256];
+    size_t n;
+    if (eng_tokenize(m, text, strlen(text), flags, ids, 256, &n, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(n, n_want);
+    assert_memory_equal(ids, want, n * sizeof(*ids));
+}
+
+#define EXPECT(m, text, flags, ...)                                                                                                        \
+    expect(m, text, flags, (const int32_t[]){__VA_ARGS__}, sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
+
+static void merges_follow_their_ranks(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    EXPECT(m, "hello", 0, HELLO);
+    EXPECT(m, " hello", 0, SPACE_HELLO);
+    EXPECT(m, "hell", 0, HELL);
+    EXPECT(m, "lll", 0, LL, BYTE + 'l'); /* of equal pairs the leftmost */
+    EXPECT(m, "hhe", 0, BYTE + 'h', HE);
+    EXPECT(m, "hello hello", ENG_TOKENIZE_BOS, 1, HELLO, SPACE_HELLO);
+}
+
+static void words_are_cut_before_merging(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    EXPECT(m, "  hello", 0, BYTE + ' ', SPACE_HELLO);        /* the last space belongs to the word */
+    EXPECT(m, "he1ll", 0, HE, BYTE + '1', LL);               /* a digit stands alone */
+    EXPECT(m, "hel'll", 0, HE, BYTE + 'l', BYTE + '\'', LL); /* 'll is a word of its own: its ll does not see the l before */
+    EXPECT(m,
+           "h\xe2\x80\x8a"
+           "e",
+           0, BYTE + 'h', BYTE + 0xe2, BYTE + 0x80, BYTE + 0x8a, BYTE + 'e'); /* U+200A is white space */
+    expect(m, "", 0, NULL, 0);
+}
+
+static void special_tokens_need_the_flag(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    struct eng_error err = {0};
+    int32_t ids[32];
+    size_t n, n_bytes;
+    char text[64];
+    EXPECT(m, "he<|im_end|>ll", ENG_TOKENIZE_SPECIAL, HE, 2, LL);
+    EXPECT(m, "<|im_start|><|im_end|>", ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, 1, 1, 2);
+    EXPECT(m, "<|im_end", ENG_TOKENIZE_SPECIAL, BYTE + '<', BYTE + '|', BYTE + 'i', BYTE + 'm', BYTE + '_', BYTE + 'e', BYTE + 'n',
+           BYTE + 'd');
+    assert_int_equal(eng_tokenize(m, "<|im_end|>", 10, 0, ids, 32, &n, &err), ENG_OK);
+    assert_int_equal(n, 10);
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){HE, 2, LL}, 3, true, text, sizeof(text), &n_bytes, &err), ENG_OK);
+    assert_string_equal(text, "he<|im_end|>ll");
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){HE, 2, LL}, 3, false, text, sizeof(text), &n_bytes, &err), ENG_OK);
+    assert_string_equal(text, "hell");
+    assert_true(eng_token_is_eog(m, 0)); /* <|endoftext|>, by its text */
+    assert_false(eng_token_is_eog(m, 1));
+    assert_true(eng_token_is_eog(m, 2));
+    assert_false(eng_token_is_eog(m, -1));
+    assert_false(eng_token_is_eog(m, 264));
+}
+
+/* User-defined tokens are found without the flag; of two that fit, the longer one is taken. */
+static void user_tokens_are_part_of_the_vocabulary(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"a", "b", "<x>", "<x><y>", "<c>"};
+    const int32_t kinds[] = {1, 1, ENG_TOKEN_USER, ENG_TOKEN_USER, ENG_TOKEN_CONTROL};
+    struct gguf_build *b = gguf_build_new();
+    gguf_build_str(b, "tokenizer.ggml.model", "gpt2");
+    gguf_build_strs(b, "tokenizer.ggml.tokens", tokens, 5);
+    gguf_build_i32s(b, "tokenizer.ggml.token_type", kinds, 5);
+    gguf_build_strs(b, "tokenizer.ggml.merges", NULL, 0);
+    struct eng_gguf g;
+    struct eng_error err = {0};
+    struct eng_model m = {0};
+    struct eng_arena *arena = eng_arena_new();
+    size_t n;
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    assert_int_equal(eng_gguf_parse(&g, "vocab", bytes, n, &err), ENG_OK);
+    if (eng_vocab_from_gguf(&m.vocab, &g, arena, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    EXPECT(&m, "a<x>b", 0, 0, 2, 1);
+    EXPECT(&m, "<x><y>b", 0, 3, 1);
+    EXPECT(&m, "a<c>b", ENG_TOKENIZE_SPECIAL, 0, 4, 1);
+    EXPECT(&m, "a<c>b", 0, 0, 1); /* bytes without a token are dropped, as llama.cpp does */
+    eng_vocab_release(m.vocab);
+    eng_arena_free(arena);
+    eng_gguf_release(&g);
+    gguf_build_free(b);
+}
+
+/* ---- merges against the plain way: look at all pairs, merge the best, start again ---- */
+
+struct plain {
+    uint32_t id[128];
+    size_t n;
+};
+
+static void merge_plainly(const struct eng_vocab *v, struct plain *p)
+{
+    for (;;) {
+        size_t best = SIZE_MAX;
+        uint32_t best_id = 0;
+        double best_cost = 0;
+        for (size_t i = 0; i + 1 < p->n; i++) {
+            uint32_t merged = ENG_NO_SYMBOL;
+            double cost = 0;
+            if (v->algorithm == ENG_VOCAB_BYTE_BPE) {
+                const struct eng_merge *m = eng_vocab_find_merge(v, p->id[i], p->id[i + 1]);
+                if (m) {
+                    merged = m->merged;
+                    cost = m->rank;
+                }
+            } else {
+                char text[64];
+                const struct eng_piece *a = &v->pieces[p->id[i]], *b = &v->pieces[p->id[i + 1]];
+                if (a->kind != ENG_TOKEN_BYTE && b->kind != ENG_TOKEN_BYTE) {
+                    memcpy(text, a->data, a->n);
+                    memcpy(text + a->n, b->data, b->n);
+                    merged = eng_vocab_find(v, text, a->n + b->n);
+                    cost = merged == ENG_NO_SYMBOL ? 0 : -(double)v->scores[merged];
+                }
+            }
+            if (merged != ENG_NO_SYMBOL && (best == SIZE_MAX || cost < best_cost)) {
+                best = i;
+                best_id = merged;
+                best_cost = cost;
+            }
+        }
+        if (best == SIZE_MAX)
+            return;
+        p->id[best] = best_id;
+        memmove(&p->id[best + 1], &p->id[best + 2], (p->n - best - 2) * sizeof(p->id[0]));
+        p->n--;
+    }
+}
+
+static void merges_equal_the_plain_way(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t random = 7;
+    for (int trial = 0; trial < 4000; trial++) {
+        const bool scored = trial % 2;
+        const struct eng_model *m = scored ? &f->scored : &f->bpe;
+        const char *alphabet = scored ? "abc x" : "helo";
+        const size_t n_alphabet = strlen(alphabet);
+        char text[64];
+        struct plain plain = {.n = 0};
+        struct eng_error err = {0};
+        int32_t ids[70];
+        size_t n_text = 1 + (size_t)trial % 60, n;
+        if (scored)
+            plain.id[plain.n++] = eng_vocab_find(m->vocab, " ", 1);
+        for (size_t i = 0; i < n_text; i++) {
+            random = random * 1664525u + 1013904223u;
+            text[i] = alphabet[(random >> 16) % n_alphabet];
+            const uint32_t piece = eng_vocab_find(m->vocab, text + i, 1);
+            plain.id[plain.n++] = piece == ENG_NO_SYMBOL ? m->vocab->byte_symbol[(uint8_t)text[i]] : piece;
+        }
+        merge_plainly(m->vocab, &plain);
+        assert_int_equal(eng_tokenize(m, text, n_text, 0, ids, 70, &n, &err), ENG_OK);
+        assert_int_equal(n, plain.n);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(ids[i], plain.id[i]);
+    }
+}
+
+static void scored_pieces_and_byte_fallback(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->scored;
+    enum { AB = 259, BC, SPACE_A, ABC, SPACE, A, B, C, E_ACUTE };
+    EXPECT(m, "bab", 0, SPACE, B, AB);
+    EXPECT(m, "abc", ENG_TOKENIZE_BOS, 1, SPACE, ABC); /* ab (score 0) before bc (-1) and " a" (-2), then abc */
+    EXPECT(m, "\xc3\xa9", 0, SPACE, E_ACUTE);
+    EXPECT(m, "\xc3", 0, SPACE, BYTE + 0xc3);
+    EXPECT(m, "x\n", 0, SPACE, BYTE + 'x', BYTE + '\n');
+    expect(m, "", 0, NULL, 0);
+    struct eng_error err = {0};
+    char text[32];
+    size_t n;
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){1, SPACE_A, B}, 3, false, text, sizeof(text), &n, &err), ENG_OK);
+    assert_string_equal(text, "ab"); /* the space after BOS was put there by the tokenizer */
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){SPACE_A, B}, 2, false, text, sizeof(text), &n, &err), ENG_OK);
+    assert_string_equal(text, " ab");
+}
+
+/* Any bytes: no failure, at most one token a byte (and two more), and the same bytes come back. */
+static void any_bytes_round_trip(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t random = 99;
+    for (int trial = 0; trial < 3000; trial++) {
+        const bool scored = trial % 2;
+        const struct eng_model *m = scored ? &f->scored : &f->bpe;
+        char text[80], back[96];
+        int32_t ids[90];
+        size_t n_text = (size_t)trial % 80, n, n_back;
+        struct eng_error err = {0};
+        for (size_t i = 0; i < n_text; i++) {
+            random = random * 1664525u + 1013904223u;
+            text[i] = (char)(random >> 20 & (trial % 3 ? 0xff : 0x7f));
+        }
+        assert_int_equal(eng_tokenize(m, text, n_text, 3, ids, n_text + 2, &n, &err), ENG_OK);
+        assert_int_equal(ids[0], 1);
+        assert_int_equal(eng_detokenize(m, ids + 1, n - 1, true, back, sizeof(back), &n_back, &err), ENG_OK);
+        const size_t spaces = scored && n_text;
+        assert_int_equal(n_back, n_text + spaces);
+        assert_memory_equal(back + spaces, text, n_text);
+    }
+}
+
+static void an_invalid_byte_is_a_symbol_between_words(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    EXPECT(m, "he\xffll", 0, HE, BYTE + 0xff, LL);
+    EXPECT(m, "\xe2\x82", 0, BYTE + 0xe2, BYTE + 0x82);                  /* cut short */
+    EXPECT(m, "\xed\xa0\x80", 0, BYTE + 0xed, BYTE + 0xa0, BYTE + 0x80); /* a surrogate */
+    EXPECT(m, "\xc0\x80", 0, BYTE + 0xc0, BYTE + 0x80);                  /* overlong */
+}
+
+static void long_words_are_not_quadratic(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    const size_t n_text = 1 << 20; /* the square would be 10^12 steps */
+    char *text = malloc(n_text);
+    int32_t *ids = malloc((n_text + 2) * sizeof(*ids));
+    struct eng_error err = {0};
+    size_t n;
+    memset(text, 'l', n_text);
+    assert_int_equal(eng_tokenize(m, text, n_text, 0, ids, n_text + 2, &n, &err), ENG_OK);
+    assert_int_equal(n, n_text / 2);
+    memset(text, ' ', n_text - 1);
+    text[n_text - 1] = 'h';
+    assert_int_equal(eng_tokenize(m, text, n_text, 0, ids, n_text + 2, &n, &err), ENG_OK);
+    assert_int_equal(n, n_text);
+    free(ids);
+    free(text);
+}
+
+static void too_little_room_is_said(void **state)
+{
+    const struct eng_model *m = &((struct fixture *)*state)->bpe;
+    struct eng_error err = {0};
+    int32_t ids[4] = {-7, -7, -7, -7};
+    size_t n;
+    char text[4] = "###";
+    assert_int_equal(eng_tokenize(m, "hello hello he", 14, 0, ids, 2, &n, &err), ENG_ELIMIT);
+    assert_int_equal(n, 4); /* hello, " hello", " ", he */
+    assert_int_equal(ids[1], SPACE_HELLO);
+    assert_int_equal(ids[2], -7);
+    assert_int_equal(eng_tokenize(m, "hello", 5, 0, NULL, 0, &n, &err), ENG_ELIMIT);
+    assert_int_equal(n, 1);
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){HELLO}, 1, false, text, 3, &n, &err), ENG_ELIMIT);
+    assert_int_equal(n, 5);
+    assert_memory_equal(text, "hel", 3);
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){264}, 1, false, text, 3, &n, &err), ENG_EINVAL);
+    assert_int_equal(eng_detokenize(m, (const int32_t[]){-1}, 1, false, text, 3, &n, &err), ENG_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merges_follow_their_ranks),    cmocka_unit_test(words_are_cut_before_merging),
+        cmocka_unit_test(special_tokens_need_the_flag), cmocka_unit_test(user_tokens_are_part_of_the_vocabulary),
+        cmocka_unit_test(merges_equal_the_plain_way),   cmocka_unit_test(scored_pieces_and_byte_fallback),
+        cmocka_unit_test(any_bytes_round_trip),         cmocka_unit_test(an_invalid_byte_is_a_symbol_between_words),
+        cmocka_unit_test(long_words_are_not_quadratic), cmocka_unit_test(too_little_room_is_said),
+    };
+    return cmocka_run_group_tests(tests, open_vocabularies, close_vocabularies);
+}
