@@ -1,8 +1,22 @@
 # Forward pass, sessions, generation, methods, goldens. These tests see the engine's inside.
 set(TINY tiny_model.c tiny_reference.c)
+set(RUN_TESTS test_forward)
 mb_add_test(NAME test_forward SOURCES test_forward.c ${TINY} LIBS eng LABELS threads)
 
-foreach(test test_forward)
+# Recorded values are JSON and .npz (zip): readers for tests only, the engine needs neither.
+find_package(PkgConfig QUIET)
+pkg_check_modules(GOLDEN_JSON QUIET IMPORTED_TARGET jansson)
+pkg_check_modules(GOLDEN_ZIP QUIET IMPORTED_TARGET zlib)
+if(GOLDEN_JSON_FOUND AND GOLDEN_ZIP_FOUND)
+  set(GOLDEN_LIBS PkgConfig::GOLDEN_JSON PkgConfig::GOLDEN_ZIP)
+  mb_add_test(NAME test_golden_smollm SOURCES test_golden_smollm.c golden_data.c LIBS eng ${GOLDEN_LIBS} LABELS golden)
+  mb_add_test(NAME test_golden_tiny SOURCES test_golden_tiny.c golden_data.c ${TINY} LIBS eng ${GOLDEN_LIBS} LABELS golden)
+  list(APPEND RUN_TESTS test_golden_smollm test_golden_tiny)
+else()
+  message(STATUS "jansson or zlib not found: golden tests of the engine are left out (apt-get install libjansson-dev zlib1g-dev)")
+endif()
+
+foreach(test ${RUN_TESTS})
   if(TARGET ${test})
     target_include_directories(${test} PRIVATE ../src)
   endif()

@@ -1,0 +1,297 @@
+/*
+ * test_golden_smollm.c - the default model against values recorded with llama.cpp and lm-evaluation-harness (README of golden/).
+ * Bounds: 2e-3 on logits of the f32 path (two summation orders); a token may differ where the best two are closer than 0.02.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "eng/engine.h"
+#include "golden_data.h"
+
+#define SPECIAL (ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS)
+#define GREEDY "golden/llama_cpp/greedy/smollm2-135m-instruct.f32.json"
+#define LOGITS "golden/llama_cpp/logits/smollm2-135m-instruct"
+#define SCORES "golden/lm_eval/arc_easy.smollm2.n100.jsonl"
+
+static const struct eng_session_params exact = {.act = "f32", .cache_type_k = "f32", .cache_type_v = "f32", .n_threads = 2, .n_ctx = 512};
+
+static int open_model(void **state)
+{
+    char path[GOLDEN_PATH];
+    struct eng_error err;
+    struct eng_model *m = NULL;
+    if (!golden_default_model(path))
+        printf("default model not in the cache (scripts/quickstart.sh --model-only)\n");
+    else if (eng_model_open(&m, path, &(struct eng_model_params){.n_threads = 2}, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    *state = m;
+    return 0;
+}
+
+static int close_model(void **state)
+{
+    eng_model_close(*state);
+    return 0;
+}
+
+/* The model, or the end of this test when model or data are absent. */
+static struct eng_model *need(void **state, const char *below)
+{
+    char path[GOLDEN_PATH];
+    if (!*state)
+        skip();
+    if (!golden_path(path, below)) {
+        printf("no %s\n", path);
+        skip();
+    }
+    return *state;
+}
+
+static struct eng_session *open_session(struct eng_model *m, struct eng_session_params p)
+{
+    struct eng_session *s;
+    struct eng_error err;
+    if (eng_session_open(&s, m, &p, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static size_t ids_of(const json_t *array, int32_t *ids, size_t cap)
+{
+    const size_t n = json_array_size(array);
+    assert_true(n <= cap);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (int32_t)json_integer_value(json_array_get(array, i));
+    return n;
+}
+
+static int32_t best(const float *logits, uint32_t n)
+{
+    uint32_t b = 0;
+    for (uint32_t i = 1; i < n; i++)
+        b = logits[i] > logits[b] ? i : b;
+    return (int32_t)b;
+}
+
+/* One recorded run, token by token. True when it was left at a near tie. */
+static bool check_run(struct eng_session *s, const json_t *run, uint32_t n_vocab)
+{
+    struct eng_error err;
+    int32_t ids[512], out[64];
+    const size_t n = ids_of(json_object_get(run, "prompt_ids"), ids, 512), n_out = ids_of(json_object_get(run, "out_ids"), out, 64);
+    eng_session_reset(s);
+    assert_int_equal(eng_eval(s, ids, n, NULL, &err), ENG_OK);
+    for (size_t i = 0; i < n_out; i++) {
+        const float *logits = eng_logits(s);
+        const json_t *top = json_array_get(json_object_get(run, "top5"), i);
+        for (size_t j = 0; j < 5; j++) {
+            const json_t *pair = json_array_get(top, j);
+            assert_float_equal((float)json_number_value(json_array_get(pair, 1)), logits[json_integer_value(json_array_get(pair, 0))], 2e-3f);
+        }
+        const double gap = json_number_value(json_array_get(json_array_get(top, 0), 1)) - json_number_value(json_array_get(json_array_get(top, 1), 1));
+        if (best(logits, n_vocab) != out[i]) {
+            printf("near tie at token %zu of '%.40s': gap %g\n", i, json_string_value(json_object_get(run, "prompt")), gap);
+            assert_true(gap < 0.02);
+            return true;
+        }
+        assert_int_equal(eng_eval(s, &out[i], 1, NULL, &err), ENG_OK);
+    }
+    return false;
+}
+
+static void test_greedy_tokens_and_logits(void **state)
+{
+    struct eng_model *m = need(state, GREEDY);
+    struct eng_session *s = open_session(m, exact);
+    json_t *file = golden_json(GREEDY);
+    const json_t *runs = json_object_get(file, "runs");
+    size_t n_ties = 0;
+    assert_int_equal(json_array_size(runs), 12);
+    for (size_t i = 0; i < 12; i++)
+        n_ties += check_run(s, json_array_get(runs, i), eng_model_info(m)->n_vocab);
+    assert_true(n_ties <= 1);
+    json_decref(file);
+    eng_session_close(s);
+}
+
+static void test_generate_gives_the_recorded_text(void **state)
+{
+    struct eng_model *m = need(state, GREEDY);
+    struct eng_session *s = open_session(m, exact);
+    json_t *file = golden_json(GREEDY);
+    for (size_t i = 0; i < 12; i += 3) {
+        const json_t *run = json_array_get(json_object_get(file, "runs"), i);
+        const char *prompt = json_string_value(json_object_get(run, "prompt"));
+        int32_t want[64], ids[64];
+        char text[2048];
+        struct eng_error err;
+        struct eng_generate_result rs = {.ids = ids, .cap_ids = 64, .text = text, .cap_text = sizeof text};
+        struct eng_generate_request rq = {.text = prompt, .n_text = strlen(prompt), .tokenize_flags = SPECIAL, .max_gen = 64, .ignore_eos = true};
+        eng_session_reset(s);
+        assert_int_equal(eng_generate(s, &rq, &rs, &err), ENG_OK);
+        assert_int_equal(rs.n_prompt, json_array_size(json_object_get(run, "prompt_ids")));
+        ids_of(json_object_get(run, "out_ids"), want, 64);
+        assert_memory_equal(ids, want, sizeof want);
+        assert_string_equal(text, json_string_value(json_object_get(run, "out_text")));
+    }
+    json_decref(file);
+    eng_session_close(s);
+}
+
+/* Largest difference over the eight recorded rows. The best token is the recorded one, or one that was at most @near_tie behind. */
+static double worst_row(struct eng_model *m, struct eng_session_params p, float near_tie)
+{
+    struct eng_session *s = open_session(m, p);
+    struct eng_error err;
+    size_t n;
+    float *want = golden_npz(LOGITS ".npz", "logits", &n);
+    json_t *file = golden_json(LOGITS ".json");
+    const size_t v = eng_model_info(m)->n_vocab;
+    double worst = 0;
+    assert_int_equal(n, 8 * v);
+    for (size_t i = 0; i < 8; i++) {
+        const json_t *row = json_array_get(json_object_get(file, "rows"), i);
+        int32_t ids[512];
+        const size_t n_ids = ids_of(json_object_get(row, "ids"), ids, 512);
+        eng_session_reset(s);
+        assert_int_equal(eng_eval(s, ids, n_ids, NULL, &err), ENG_OK);
+        for (size_t j = 0; j < v; j++)
+            worst = fmax(worst, fabs((double)want[i * v + j] - (double)eng_logits(s)[j]));
+        const int32_t chosen = best(eng_logits(s), (uint32_t)v), recorded = (int32_t)json_integer_value(json_object_get(row, "argmax"));
+        assert_true(want[i * v + recorded] - want[i * v + chosen] <= near_tie);
+    }
+    free(want);
+    json_decref(file);
+    eng_session_close(s);
+    return worst;
+}
+
+static void test_logits_f32(void **state)
+{
+    struct eng_model *m = need(state, LOGITS ".npz");
+    const double worst = worst_row(m, exact, 0);
+    printf("f32 activations, f32 cache: largest difference %.2g\n", worst);
+    assert_true(worst < 2e-3);
+}
+
+static void test_logits_f16_cache(void **state)
+{
+    struct eng_model *m = need(state, LOGITS ".npz");
+    struct eng_session_params p = exact;
+    p.cache_type_k = p.cache_type_v = "f16";
+    const double worst = worst_row(m, p, 0);
+    printf("f32 activations, f16 cache: largest difference %.2g\n", worst);
+    assert_true(worst < 0.03); /* README of golden/llama_cpp, suggested limits */
+}
+
+/* With 8-bit activations llama.cpp itself is 0.40 .. 0.99 away from these rows (effect_of_settings in the file). The bound is its
+ * worst case: same formats of weights and activations, so an engine that is further off loses precision somewhere else. */
+static void test_logits_q8_activations(void **state)
+{
+    struct eng_model *m = need(state, LOGITS ".npz");
+    const double worst = worst_row(m, (struct eng_session_params){.act = "q8", .n_threads = 2, .n_ctx = 512}, 0.4f);
+    printf("q8 activations, f16 cache: largest difference %.2g\n", worst);
+    assert_true(worst < 1.0);
+    assert_true(worst > 0.01); /* it is another path */
+}
+
+/* ---- self-speculation on a real model: the same ids as plain greedy decoding ---- */
+
+static void check_verify(struct eng_model *m, const char *act, const char *exit, const json_t *runs)
+{
+    struct eng_session_params p = {.act = act, .n_threads = 2, .n_ctx = 256};
+    struct eng_session *plain = open_session(m, p);
+    p.early_exit = exit;
+    struct eng_session *spec = open_session(m, p);
+    uint32_t n_accepted = 0;
+    for (size_t i = 0; i < 12; i += 4) {
+        const char *prompt = json_string_value(json_object_get(json_array_get(runs, i), "prompt"));
+        struct eng_generate_request rq = {.text = prompt, .n_text = strlen(prompt), .tokenize_flags = SPECIAL, .max_gen = 40, .ignore_eos = true};
+        int32_t want[40], got[40];
+        struct eng_error err;
+        struct eng_generate_result a = {.ids = want, .cap_ids = 40}, b = {.ids = got, .cap_ids = 40};
+        eng_session_reset(plain);
+        eng_session_reset(spec);
+        assert_int_equal(eng_generate(plain, &rq, &a, &err), ENG_OK);
+        assert_int_equal(eng_generate(spec, &rq, &b, &err), ENG_OK);
+        assert_memory_equal(want, got, sizeof want);
+        assert_memory_equal(eng_logits(plain), eng_logits(spec), eng_model_info(m)->n_vocab * sizeof(float));
+        n_accepted += b.n_accepted;
+    }
+    assert_true(n_accepted > 0);
+    eng_session_close(plain);
+    eng_session_close(spec);
+}
+
+static void test_verify_is_greedy(void **state)
+{
+    struct eng_model *m = need(state, GREEDY);
+    json_t *file = golden_json(GREEDY);
+    const json_t *runs = json_object_get(file, "runs");
+    check_verify(m, "q8", "verify:layer=29,draft=4", runs);
+    check_verify(m, "q8", "verify:layer=27,draft=15", runs);
+    check_verify(m, "f32", "verify:layer=28,draft=4", runs);
+    json_decref(file);
+}
+
+/* ---- lm-eval's log-likelihoods ---- */
+
+static void test_scores_match_lm_eval(void **state)
+{
+    struct eng_model *m = need(state, SCORES);
+    struct eng_session *s = open_session(m, exact);
+    char path[GOLDEN_PATH], line[16384], last_doc[64] = "";
+    golden_path(path, SCORES);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    size_t n_docs = 0, n_lines = 0;
+    double worst = 0;
+    while (fgets(line, sizeof line, f)) {
+        json_t *j = json_loads(line, 0, NULL);
+        assert_non_null(j);
+        const char *doc = json_string_value(json_object_get(j, "doc"));
+        if (strcmp(doc, last_doc) != 0 && ++n_docs > 20) {
+            json_decref(j);
+            break;
+        }
+        snprintf(last_doc, sizeof last_doc, "%s", doc);
+        int32_t ids[512];
+        struct eng_error err;
+        double ll;
+        bool greedy;
+        const size_t n_ctx = ids_of(json_object_get(j, "ctx_ids"), ids, 512);
+        const size_t n = n_ctx + ids_of(json_object_get(j, "cont_ids"), ids + n_ctx, 512 - n_ctx);
+        assert_int_equal(eng_score(s, ids, n, n_ctx, &ll, &greedy, &err), ENG_OK);
+        worst = fmax(worst, fabs(ll - json_number_value(json_object_get(j, "ll"))));
+        assert_int_equal(greedy, json_is_true(json_object_get(j, "greedy")));
+        n_lines++;
+        json_decref(j);
+    }
+    fclose(f);
+    printf("%zu continuations: largest difference of log-likelihood %.2g\n", n_lines, worst);
+    assert_true(n_lines >= 60);
+    assert_true(worst <= 1e-2);
+    eng_session_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_greedy_tokens_and_logits),
+        cmocka_unit_test(test_generate_gives_the_recorded_text),
+        cmocka_unit_test(test_logits_f32),
+        cmocka_unit_test(test_logits_f16_cache),
+        cmocka_unit_test(test_logits_q8_activations),
+        cmocka_unit_test(test_verify_is_greedy),
+        cmocka_unit_test(test_scores_match_lm_eval),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
