@@ -63,18 +63,29 @@ static void format_time(double s, char *buf, size_t cap)
         snprintf(buf, cap, "%.1f h", s / 3600);
 }
 
+static void option_text(const json_t *value, struct mb_strbuf *out)
+{
+    size_t i;
+    json_t *item;
+    if (json_is_integer(value))
+        mb_strbuf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_string(value))
+        mb_strbuf_puts(out, json_string_value(value));
+    json_array_foreach(value, i, item)
+        mb_strbuf_printf(out, "%s%s", i ? "," : "", json_string_value(item));
+}
+
 /* "micro prompt=256 gen=64": the options that are not at their defaults. */
 static void workload_text(const struct mb_cell *cell, struct mb_strbuf *out)
 {
     const struct mb_workload_ops *ops = mb_workload_find(cell->workload);
     mb_strbuf_puts(out, cell->workload);
     for (const struct mb_workload_option *row = ops->options; row && row->key; row++) {
-        const json_t *value = json_object_get(cell->options, row->key);
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        const char *shown = json_is_string(value) ? json_string_value(value) : text;
-        if (value && shown && (!row->def || strcmp(shown, row->def) != 0))
-            mb_strbuf_printf(out, " %s=%.60s", row->key, shown);
-        free(text);
+        struct mb_strbuf value = {0};
+        option_text(json_object_get(cell->options, row->key), &value);
+        if (value.n_bytes && (!row->def || strcmp(value.text, row->def) != 0))
+            mb_strbuf_printf(out, " %s=%.60s", row->key, value.text);
+        mb_strbuf_release(&value);
     }
 }
 
@@ -168,7 +179,7 @@ static void print_totals(const struct mb_plan *plan, const struct costs *costs, 
         fprintf(out, "; time of %zu unknown (scripts)", costs->n_unknown);
     fputc('\n', out);
     if (n_run > costs->n_unknown + costs->n_from_database)
-        fprintf(out, "time is an estimate, at most: weights read once per token at %.1f GB/s (one thread, measured now), prompt tokens at a fifth, %s\n",
+        fprintf(out, "time is a rough estimate: weights read once per token at %.1f GB/s (one thread, measured now), prompt tokens at a fifth, %s\n",
                 costs->bytes_per_s * 1e-9, "answers at full length, warm-up and start counted");
     if (costs->n_from_database)
         fprintf(out, "time of %zu cells from the database: median of their measured trials\n", costs->n_from_database);

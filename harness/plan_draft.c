@@ -84,6 +84,18 @@ int mb_axis_family(enum mb_axis axis)
     return -1;
 }
 
+const char *mb_axis_unavailable(enum mb_axis axis, const char *text)
+{
+    const int family = mb_axis_family(axis);
+    const size_t n_name = strcspn(text, ":");
+    size_t n = 0;
+    const struct eng_method_info *const *methods = family < 0 ? NULL : eng_methods((enum eng_family)family, &n);
+    for (size_t i = 0; i < n; i++)
+        if (strlen(methods[i]->name) == n_name && strncmp(methods[i]->name, text, n_name) == 0)
+            return methods[i]->unavailable;
+    return NULL;
+}
+
 /* One value in the form that is stored, or an error that names axis and place. */
 static int add_canonical(struct mb_plan_list *values, enum mb_axis axis, const char *text, const struct mb_plan_mark *mark,
                          struct mb_error *err)
@@ -102,6 +114,8 @@ static int add_canonical(struct mb_plan_list *values, enum mb_axis axis, const c
     struct eng_method method;
     struct eng_error e = {0};
     char canonical[512];
+    if (mb_axis_unavailable(axis, text))
+        return mb_plan_list_add(values, text, mark, err); /* nobody here knows its settings; its cells are refused */
     if (eng_method_parse((enum eng_family)family, text, &method, &e))
         return mb_plan_fail(mark, err, "%s: %s", row->key, e.text);
     return mb_plan_list_add(values, eng_method_format(&method, canonical, sizeof(canonical)), mark, err);

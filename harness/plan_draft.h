@@ -59,6 +59,9 @@ int mb_plan_axis_default(struct mb_plan_list *values, enum mb_axis axis, struct 
 /** mb_axis_family() - the engine's family of methods behind a METHOD axis, or -1. */
 int mb_axis_family(enum mb_axis axis);
 
+/** mb_axis_unavailable() - why the method that @text names cannot be used here; NULL when it can, or is unknown. */
+const char *mb_axis_unavailable(enum mb_axis axis, const char *text);
+
 /** mb_plan_option_add() - one option of a workload, checked against its row, into work->options (the product grows when several
  *  values are swept) or work->repetitions. mb_plan_options_finish() - defaults of what was not given. */
 int mb_plan_option_add(struct mb_plan_work *work, const char *key, const struct mb_plan_mark *key_mark, const struct mb_plan_list *given,

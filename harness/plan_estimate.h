@@ -2,7 +2,7 @@
  * plan_estimate.h - how long a plan will take: a figure for planning an evening, never a result.
  * A cell that a database already holds (same hash) takes the median of its measured trials. Otherwise the time follows from work:
  * each generated token reads all weights once at the memory bandwidth measured now; a prompt or scored token is taken as a fifth of
- * that (batches reuse weights); answers are counted at their full length, so it is an upper bound.
+ * that (batches reuse weights); answers are counted at their full length. Rough, and usually too long.
  */
 #ifndef MB_HARNESS_PLAN_ESTIMATE_H
 #define MB_HARNESS_PLAN_ESTIMATE_H

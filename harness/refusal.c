@@ -35,12 +35,12 @@ static bool parse_all(const struct mb_cell *cell, struct choices *c, struct eng_
     return true;
 }
 
-static const char *unavailable(const struct choices *c, char *buf, size_t cap)
+static const char *unavailable(const struct mb_cell *cell, char *buf, size_t cap)
 {
-    for (int i = 0; i <= ENG_FAMILY_N; i++) {
-        const struct eng_method_info *info = i < ENG_FAMILY_N ? c->method[i].info : c->cache_v.info;
-        if (info->unavailable) {
-            snprintf(buf, cap, "%s is not available here: %s", info->name, info->unavailable);
+    for (int axis = 0; axis < MB_AXIS_N; axis++) {
+        const char *reason = mb_axis_unavailable((enum mb_axis)axis, cell->axis[axis]);
+        if (reason) {
+            snprintf(buf, cap, "%s %s is not available here: %s", mb_axis_rows[axis].column, cell->axis[axis], reason);
             return buf;
         }
     }
@@ -85,13 +85,13 @@ const char *mb_cell_refusal(const struct mb_cell *cell, char *buf, size_t cap)
     struct choices c = {0};
     struct eng_error e = {0};
     const char *reason = runner_refusal(cell, buf, cap);
-    if (reason)
+    if (reason || (reason = unavailable(cell, buf, cap)))
         return reason;
     if (!parse_all(cell, &c, &e)) {
         snprintf(buf, cap, "%s", e.text);
         return buf;
     }
-    if ((reason = unavailable(&c, buf, cap)) || (reason = eng_methods_conflict(c.method)))
+    if ((reason = eng_methods_conflict(c.method)))
         return reason;
     const struct eng_method_info *early_exit = c.method[ENG_FAMILY_EXIT].info;
     if (strcmp(early_exit->name, "none") == 0)
