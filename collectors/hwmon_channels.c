@@ -62,7 +62,8 @@ static int scan_chip(struct chip *c, const char *root, const char *entry)
         c->update_ns = (uint64_t)update_ms * 1000000u;
     snprintf(path, sizeof(path), "%s/device/type", c->dir); /* only a power supply's device has a type of this kind */
     const bool supply = mb_sys_read_text(root, path, text, sizeof(text), NULL) == MB_OK &&
-                        (strcmp(text, "Battery") == 0 || strcmp(text, "Mains") == 0 || strncmp(text, "USB", 3) == 0 || strcmp(text, "UPS") == 0);
+                        (strcmp(text, "Battery") == 0 || strcmp(text, "Mains") == 0 || strcmp(text, "UPS") == 0 ||
+                         strncmp(text, "USB", 3) == 0);
     return supply ? MB_ENOTSUP : MB_OK;
 }
 

@@ -129,7 +129,8 @@ static int discover(struct rapl *r, const char *root, struct mb_error *err)
     char **names;
     size_t n;
     if (mb_sys_list(root, CLASS_DIR, "intel-rapl", &names, &n, NULL))
-        return mb_fail(err, MB_ENOTSUP, "no " CLASS_DIR ": no RAPL counters here (virtual machine, ARM, or module intel_rapl_msr not loaded)");
+        return mb_fail(err, MB_ENOTSUP, "no " CLASS_DIR ": no RAPL counters here (virtual machine, ARM, or module intel_rapl_msr "
+                                        "not loaded)");
     r->zones = calloc(ZONES_MAX, sizeof(*r->zones));
     for (int mmio = 0; r->zones && mmio < 2; mmio++) /* registers first, so that mirrors are known as such */
         for (size_t i = 0; i < n; i++)

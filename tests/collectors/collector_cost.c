@@ -98,7 +98,8 @@ static int cost_of_default_set(const struct mb_collect_env *env)
         start_ns[i] = t1 - t0;
         stop_ns[i] = mb_clock_ns() - t1;
     }
-    printf("\ndefault set: start %.1f us, stop %.1f us (median of %d)\n", median_us(start_ns, N_TRIALS), median_us(stop_ns, N_TRIALS), N_TRIALS);
+    printf("\ndefault set: start %.1f us, stop %.1f us (median of %d)\n", median_us(start_ns, N_TRIALS),
+           median_us(stop_ns, N_TRIALS), N_TRIALS);
     mb_collect_start(set);
     mb_clock_sleep_until_ns(mb_clock_ns() + 8000000000u);
     mb_collect_stop(set);
@@ -114,7 +115,8 @@ static int cost_of_default_set(const struct mb_collect_env *env)
 
 int main(int argc, char **argv)
 {
-    const struct mb_collect_env env = {.root = argc > 1 ? argv[1] : "", .pid = getpid(), .period_ns = 10000000, .max_samples = 8192, .options = ""};
+    const struct mb_collect_env env = {.root = argc > 1 ? argv[1] : "", .pid = getpid(), .period_ns = 10000000,
+                                       .max_samples = 8192, .options = ""};
     size_t n;
     const struct mb_collector_ops *const *all = mb_collectors(&n);
     printf("| collector | poll us | phase edge us | start us | stop us | found |\n| --- | --- | --- | --- | --- | --- |\n");

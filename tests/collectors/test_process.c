@@ -209,7 +209,8 @@ static void file_pages_are_told_from_anonymous(void **state)
         sum += p[i];
     assert_int_equal(sum, 0);
     finish(set, &r);
-    const struct mb_record_stream *file = find_stream(&r, "rss_file_bytes", "process"), *anon = find_stream(&r, "rss_anon_bytes", "process");
+    const struct mb_record_stream *file = find_stream(&r, "rss_file_bytes", "process");
+    const struct mb_record_stream *anon = find_stream(&r, "rss_anon_bytes", "process");
     assert_true(fabs((double)(file->value[file->n - 1] - file->value[0]) - 32.0 * MIB) <= slack_bytes());
     assert_true(fabs((double)(anon->value[anon->n - 1] - anon->value[0])) <= slack_bytes());
     munmap((void *)(uintptr_t)p, 32 * MIB);
