@@ -65,8 +65,7 @@ struct kernel_case {
     uint8_t *memory, *rows; /* rows in file layout, begin at an odd address */
     void *panels;
     float *x;               /* [n_tokens][n_cols] */
-    int8_t *q;
-    struct eng_q8_scale *scale;
+    struct eng_q8_group *q8;
     struct eng_matrix w;    /* data and packed; both freed by case_close() */
 };
 
@@ -83,6 +82,12 @@ static inline void case_pack(struct kernel_case *c)
     }
     c->w.packed = c->panels;
     c->w.packed_bytes = n_bytes;
+}
+
+static inline void case_quantize(struct kernel_case *c, void (*quantize)(const float *x, size_t n, struct eng_q8_group *group, size_t slot))
+{
+    for (size_t t = 0; t < c->n_tokens && c->n_cols % ENG_BLOCK == 0; t++)
+        quantize(c->x + t * c->n_cols, c->n_cols, c->q8 + t / 8 * (c->n_cols / ENG_BLOCK), t % 8);
 }
 
 static inline void case_open(struct kernel_case *c, uint32_t type, size_t n_rows, size_t n_cols, size_t n_tokens, enum fill w_fill,
@@ -103,10 +108,8 @@ static inline void case_open(struct kernel_case *c, uint32_t type, size_t n_rows
     c->x = case_alloc(n_tokens * n_cols * sizeof(float));
     for (size_t i = 0; i < n_tokens * n_cols; i++)
         c->x[i] = case_value(x_fill, i, &seed);
-    c->q = case_alloc(n_tokens * n_cols);
-    c->scale = case_alloc(n_tokens * (n_cols / ENG_BLOCK) * sizeof(*c->scale));
-    for (size_t t = 0; t < n_tokens && n_cols % ENG_BLOCK == 0; t++)
-        eng_quantize_q8_ref(c->x + t * n_cols, n_cols, c->q + t * n_cols, c->scale + t * (n_cols / ENG_BLOCK));
+    c->q8 = case_alloc((n_tokens + 7) / 8 * (n_cols / ENG_BLOCK) * sizeof(*c->q8));
+    case_quantize(c, eng_quantize_q8_ref);
     assert_int_equal(eng_matrix_init(&c->w, c->traits, n_rows, n_cols, c->rows, &err), ENG_OK);
     case_pack(c);
 }
@@ -116,8 +119,7 @@ static inline void case_close(struct kernel_case *c)
     free(c->memory);
     free(c->panels);
     free(c->x);
-    free(c->q);
-    free(c->scale);
+    free(c->q8);
 }
 
 /* y[n_tokens][ldy] by one kernel, over any ranges. */
@@ -125,7 +127,7 @@ static inline void case_run(const struct kernel_case *c, const struct eng_kernel
                             size_t ldy)
 {
     const struct eng_matmul_job job = {.w = &c->w, .shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols), .x = c->x, .ldx = c->n_cols,
-                                       .q = c->q, .scale = c->scale, .y = y, .ldy = ldy};
+                                       .q8 = c->q8, .y = y, .ldy = ldy};
     kernel->fn(&job, row, token);
 }
 

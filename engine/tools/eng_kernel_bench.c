@@ -46,8 +46,7 @@ struct bench {
     struct eng_matrix *w;     /* [n_weights] */
     size_t n_weights, n_tokens;
     float *x, *y;
-    int8_t *q;
-    struct eng_q8_scale *scale;
+    struct eng_q8_group *q8;
     const struct eng_matrix *now; /* the one that tasks work on */
     uint32_t n_tasks;
 };
@@ -58,7 +57,7 @@ static void task(void *arg, uint32_t i_task, uint32_t i_worker)
     const struct eng_matrix *w = b->now;
     const size_t n_panels = w->n_rows / ENG_PANEL_ROWS;
     const struct eng_matmul_job job = {.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, w->n_cols), .x = b->x, .ldx = w->n_cols,
-                                       .q = b->q, .scale = b->scale, .y = b->y, .ldy = w->n_rows};
+                                       .q8 = b->q8, .y = b->y, .ldy = w->n_rows};
     (void)i_worker;
     b->kernel->fn(&job, (struct eng_span){n_panels * i_task / b->n_tasks * 16, n_panels * (i_task + 1) / b->n_tasks * 16},
                   (struct eng_span){0, b->n_tokens});
@@ -71,7 +70,7 @@ static double pass(struct bench *b)
     for (size_t i = 0; i < b->n_weights; i++) {
         if (b->kernel->act == ENG_ACT_Q8)
             for (size_t t = 0; t < b->n_tokens; t++)
-                b->set->quantize(b->x + t * N_COLS, N_COLS, b->q + t * N_COLS, b->scale + t * (N_COLS / ENG_BLOCK));
+                b->set->quantize(b->x + t * N_COLS, N_COLS, b->q8 + t / 8 * (N_COLS / ENG_BLOCK), t % 8);
         b->now = &b->w[i];
         eng_pool_run(b->pool, task, b, b->n_tasks);
     }
@@ -189,9 +188,8 @@ int main(int argc, char **argv)
     b.n_tasks = 4 * eng_pool_threads(b.pool);
     b.x = malloc(PREFILL_TOKENS * N_COLS * sizeof(float));
     b.y = malloc(PREFILL_TOKENS * N_ROWS * sizeof(float));
-    b.q = malloc(PREFILL_TOKENS * N_COLS);
-    b.scale = malloc(PREFILL_TOKENS * N_COLS / ENG_BLOCK * sizeof(*b.scale));
-    if (!b.x || !b.y || !b.q || !b.scale)
+    b.q8 = malloc(PREFILL_TOKENS / 8 * N_COLS / ENG_BLOCK * sizeof(*b.q8));
+    if (!b.x || !b.y || !b.q8)
         return 1;
     for (size_t i = 0; i < PREFILL_TOKENS * N_COLS; i++)
         b.x[i] = (float)(i * 2654435761u % 2001) * 1e-3f - 1.0f;

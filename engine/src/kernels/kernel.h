@@ -12,12 +12,17 @@
 #include "kernels/vector.h"
 #include "types/block.h"
 
-/* One block of 32 activations, rounded to 8 bits: x[i] ~ d q[i]. Kernels with unsigned weight codes start their integer sum at a
- * bias, which undoes the codes' offset exactly: sum (c - o) q = sum c q - o sum q. */
-struct eng_q8_scale {
-    float d;               /* max|x| / 127; NaN or infinite when x has such: it must reach the logits */
-    float sum;             /* d sum q: q4_1's minimum multiplies it */
-    int32_t bias8, bias4;  /* -128 sum q, -8 sum q */
+#define ENG_Q8_TOKENS 8
+
+/* 32 activations of each of 8 tokens, rounded to 8 bits: x[t][i] ~ d[t] q[t][i]. Tokens lie together so that a kernel which
+ * carries 8 of them reads one stream at constant offsets. Kernels with unsigned weight codes start their integer sum at a bias,
+ * which undoes the codes' offset exactly: sum (c - o) q = sum c q - o sum q. */
+struct eng_q8_group {
+    int8_t q[ENG_Q8_TOKENS][ENG_BLOCK];
+    float d[ENG_Q8_TOKENS];        /* max|x| / 127; NaN or infinite when x has such: it must reach the logits */
+    float sum[ENG_Q8_TOKENS];      /* d sum q: q4_1's minimum multiplies it */
+    int32_t bias8[ENG_Q8_TOKENS];  /* -128 sum q */
+    int32_t bias4[ENG_Q8_TOKENS];  /* -8 sum q */
 };
 
 /* Below the smallest maximum a block counts as zeros (its 127 / max would overflow); NaN and infinity are above the largest. */
@@ -29,8 +34,7 @@ struct eng_matmul_job {
     struct eng_panel_shape shape;     /* of w->packed */
     const float *x;                   /* [n_tokens] rows, ldx apart */
     size_t ldx;
-    const int8_t *q;                  /* act = Q8: [n_tokens][n_cols] */
-    const struct eng_q8_scale *scale; /* [n_tokens][n_cols / 32] */
+    const struct eng_q8_group *q8;    /* act = Q8: [ceil(n_tokens / 8)][n_cols / 32]; token t is number t % 8 of group t / 8 */
     float *y;                         /* [n_tokens] rows, ldy apart */
     size_t ldy;
 };
@@ -53,8 +57,8 @@ struct eng_kernel_set {
     uint32_t cpu_need;                       /* enum eng_cpu_feature; 0: the reference, always possible */
     bool packed;                             /* reads panels (panel.h), else the file layout */
     const struct eng_kernel *const *kernels; /* NULL ends the list */
-    /** Rounds x[n] (n multiple of 32) to q[n] and scale[n / 32]; bit-identical in every set. */
-    void (*quantize)(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale);
+    /** Rounds x[n] (n multiple of 32) into place @slot of group[n / 32]; bit-identical in every set. */
+    void (*quantize)(const float *x, size_t n, struct eng_q8_group *group, size_t slot);
     const struct eng_vector_ops *vector;
 };
 
@@ -70,6 +74,6 @@ const struct eng_kernel_set *eng_kernel_set(void);
 /** eng_kernel_find() - the set's kernel for a weight type; f32 and f16 weights have one for both kinds of activations. */
 const struct eng_kernel *eng_kernel_find(const struct eng_kernel_set *set, enum eng_type w_type, enum eng_act act);
 
-void eng_quantize_q8_ref(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale);
+void eng_quantize_q8_ref(const float *x, size_t n, struct eng_q8_group *group, size_t slot);
 
 #endif

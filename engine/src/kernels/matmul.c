@@ -9,7 +9,6 @@
 #define TASKS_PER_THREAD 4      /* enough to balance unequal cores, few enough that taking one costs nothing */
 #define TASK_TOKENS 128         /* tokens of one task in a batch: their codes stay in L2 */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
-#define SERIAL_ROUND_TOKENS 3   /* rounding so few tokens costs less than waking workers */
 #define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
 
 struct part { /* one product of the group */
@@ -24,15 +23,20 @@ struct group {
     size_t n_tokens;
 };
 
-static size_t align64(size_t n)
-{
-    return (n + 63) & ~(size_t)63;
-}
-
 size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols)
 {
     const size_t n_blocks = (n_cols + ENG_BLOCK - 1) / ENG_BLOCK;
-    return align64(n_tokens * n_blocks * sizeof(struct eng_q8_scale)) + align64(n_tokens * n_blocks * ENG_BLOCK);
+    return (n_tokens + ENG_Q8_TOKENS - 1) / ENG_Q8_TOKENS * n_blocks * sizeof(struct eng_q8_group);
+}
+
+/* Part i of n of the tokens, cut where groups of 8 end: no two tasks write the same group's lines, and tiles stay whole. */
+static struct eng_span share(size_t n_tokens, uint32_t i, uint32_t n)
+{
+    const size_t n_groups = (n_tokens + ENG_Q8_TOKENS - 1) / ENG_Q8_TOKENS;
+    struct eng_span span = {n_groups * i / n * ENG_Q8_TOKENS, n_groups * (i + 1) / n * ENG_Q8_TOKENS};
+    if (span.end > n_tokens)
+        span.end = n_tokens;
+    return span;
 }
 
 /* ---- rounding of activations ---- */
@@ -41,24 +45,23 @@ struct round_job {
     const struct eng_kernel_set *set;
     const float *x;
     size_t ldx, n_cols, n_tokens;
-    int8_t *q;
-    struct eng_q8_scale *scale;
+    struct eng_q8_group *q8;
     uint32_t n_tasks;
 };
 
 static void round_tokens(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct round_job *job = arg;
-    const size_t end = job->n_tokens * (i_task + 1) / job->n_tasks;
+    const struct eng_span tokens = share(job->n_tokens, i_task, job->n_tasks);
     (void)i_worker;
-    for (size_t t = job->n_tokens * i_task / job->n_tasks; t < end; t++)
-        job->set->quantize(job->x + t * job->ldx, job->n_cols, job->q + t * job->n_cols, job->scale + t * (job->n_cols / ENG_BLOCK));
+    for (size_t t = tokens.begin; t < tokens.end; t++)
+        job->set->quantize(job->x + t * job->ldx, job->n_cols, job->q8 + t / ENG_Q8_TOKENS * (job->n_cols / ENG_BLOCK), t % ENG_Q8_TOKENS);
 }
 
 static void round_activations(struct eng_pool *pool, struct round_job *job)
 {
-    const size_t most = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool);
-    job->n_tasks = job->n_tokens <= SERIAL_ROUND_TOKENS ? 1 : (uint32_t)(job->n_tokens < most ? job->n_tokens : most);
+    const size_t most = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool), n_groups = (job->n_tokens + ENG_Q8_TOKENS - 1) / ENG_Q8_TOKENS;
+    job->n_tasks = (uint32_t)(n_groups < most ? n_groups : most);
     eng_pool_run(pool, round_tokens, job, job->n_tasks);
 }
 
@@ -81,8 +84,7 @@ static void multiply(void *arg, uint32_t i_task, uint32_t i_worker)
     while (part + 1 < group->part + group->n_parts && i_task >= part[1].first_task)
         part++;
     const uint32_t i = i_task - part->first_task, i_token_task = i / part->n_row_tasks;
-    const struct eng_span tokens = {group->n_tokens * i_token_task / group->n_token_tasks,
-                                    group->n_tokens * (i_token_task + 1) / group->n_token_tasks};
+    const struct eng_span tokens = share(group->n_tokens, i_token_task, group->n_token_tasks);
     part->kernel->fn(&part->job, row_span(part, i % part->n_row_tasks), tokens);
 }
 
@@ -115,9 +117,8 @@ static bool takes_rounded(const struct eng_matrix *w, enum eng_act act)
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                       enum eng_act act, void *scratch)
 {
-    const size_t n_cols = out[0].w->n_cols, n_blocks = n_cols / ENG_BLOCK;
-    struct eng_q8_scale *scale = scratch;
-    int8_t *q = (int8_t *)scratch + align64(n_tokens * n_blocks * sizeof(*scale));
+    const size_t n_cols = out[0].w->n_cols;
+    struct eng_q8_group *q8 = scratch;
     struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = n_tokens};
     bool any_rounded = false;
     uint32_t n_tasks = 0;
@@ -129,14 +130,14 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
         any_rounded |= takes_rounded(w, act);
         part->kernel = kernel_for(w, act);
         part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
-                                            .q = q, .scale = scale, .y = out[i].y, .ldy = out[i].ldy};
+                                            .q8 = q8, .y = out[i].y, .ldy = out[i].ldy};
         part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
         part->first_task = n_tasks;
         n_tasks += part->n_row_tasks * group.n_token_tasks;
     }
     if (any_rounded)
         round_activations(pool, &(struct round_job){.set = eng_kernel_set(), .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens,
-                                                    .q = q, .scale = scale});
+                                                    .q8 = q8});
     eng_pool_run(pool, multiply, &group, n_tasks);
 }
 

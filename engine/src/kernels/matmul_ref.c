@@ -20,14 +20,14 @@ static double dot_chunk(const float *w, const float *x, size_t n)
     return sum;
 }
 
-static double dot_chunk_q8(const float *w, const int8_t *q, const struct eng_q8_scale *scale, size_t n)
+static double dot_chunk_q8(const float *w, const struct eng_q8_group *group, size_t slot, size_t n)
 {
     double sum = 0.0;
-    for (size_t b = 0; b < n / ENG_BLOCK; b++) {
+    for (size_t b = 0; b < n / ENG_BLOCK; b++, group++) {
         double inner = 0.0;
-        for (size_t i = b * ENG_BLOCK; i < (b + 1) * ENG_BLOCK; i++)
-            inner += (double)w[i] * q[i];
-        sum += (double)scale[b].d * inner;
+        for (size_t i = 0; i < ENG_BLOCK; i++)
+            inner += (double)w[b * ENG_BLOCK + i] * group->q[slot][i];
+        sum += (double)group->d[slot] * inner;
     }
     return sum;
 }
@@ -37,12 +37,13 @@ static float dot_row(const struct eng_matmul_job *job, const uint8_t *row, size_
     const struct eng_type_traits *traits = job->w->traits;
     const size_t n_cols = job->w->n_cols;
     const float *x = job->x + token * job->ldx;
+    const struct eng_q8_group *groups = job->q8 + token / ENG_Q8_TOKENS * (n_cols / ENG_BLOCK);
     double sum = 0.0;
     for (size_t c = 0; c < n_cols; c += CHUNK) {
         const size_t n = n_cols - c < CHUNK ? n_cols - c : CHUNK;
         float w[CHUNK];
         traits->decode(row + c / traits->block_elems * traits->block_bytes, w, n);
-        sum += rounded ? dot_chunk_q8(w, job->q + token * n_cols + c, job->scale + (token * n_cols + c) / ENG_BLOCK, n) : dot_chunk(w, x + c, n);
+        sum += rounded ? dot_chunk_q8(w, groups + c / ENG_BLOCK, token % ENG_Q8_TOKENS, n) : dot_chunk(w, x + c, n);
     }
     return (float)sum;
 }
@@ -67,7 +68,7 @@ static void rows_q8_ref(const struct eng_matmul_job *job, struct eng_span row, s
 
 /* d = max|x| / 127, q = nearest-even(x 127 / max|x|). The maximum is taken over the bit patterns, where NaN is largest: a
  * block with NaN or infinity gets such a d and codes of 0, hence NaN in every product. */
-static void quantize_block(const float x[ENG_BLOCK], int8_t q[ENG_BLOCK], struct eng_q8_scale *scale)
+static void quantize_block(const float x[ENG_BLOCK], struct eng_q8_group *group, size_t slot)
 {
     uint32_t top = 0;
     for (int i = 0; i < ENG_BLOCK; i++) {
@@ -82,17 +83,20 @@ static void quantize_block(const float x[ENG_BLOCK], int8_t q[ENG_BLOCK], struct
     const float inverse = usable ? 127.0f / amax : 0.0f;
     int32_t sum = 0;
     for (int i = 0; i < ENG_BLOCK; i++) {
-        q[i] = usable ? (int8_t)lrintf(x[i] * inverse) : 0;
-        sum += q[i];
+        group->q[slot][i] = usable ? (int8_t)lrintf(x[i] * inverse) : 0;
+        sum += group->q[slot][i];
     }
     const float d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
-    *scale = (struct eng_q8_scale){.d = d, .sum = d * (float)sum, .bias8 = -128 * sum, .bias4 = -8 * sum};
+    group->d[slot] = d;
+    group->sum[slot] = d * (float)sum;
+    group->bias8[slot] = -128 * sum;
+    group->bias4[slot] = -8 * sum;
 }
 
-void eng_quantize_q8_ref(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+void eng_quantize_q8_ref(const float *x, size_t n, struct eng_q8_group *group, size_t slot)
 {
     for (size_t b = 0; b < n / ENG_BLOCK; b++)
-        quantize_block(x + b * ENG_BLOCK, q + b * ENG_BLOCK, scale + b);
+        quantize_block(x + b * ENG_BLOCK, group + b, slot);
 }
 
 #define ROW(type, id, act_name, act_id, function) \

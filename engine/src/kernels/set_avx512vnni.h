@@ -7,6 +7,6 @@
 extern const struct eng_kernel eng_f32_f32_avx512vnni, eng_f16_f32_avx512vnni, eng_q8_0_q8_avx512vnni, eng_q8_0_f32_avx512vnni,
     eng_q4_0_q8_avx512vnni, eng_q4_0_f32_avx512vnni, eng_q4_1_q8_avx512vnni, eng_q4_1_f32_avx512vnni;
 extern const struct eng_vector_ops eng_vector_ops_avx512vnni;
-void eng_quantize_q8_avx512vnni(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale);
+void eng_quantize_q8_avx512vnni(const float *x, size_t n, struct eng_q8_group *group, size_t slot);
 
 #endif

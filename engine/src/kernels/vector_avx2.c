@@ -4,9 +4,9 @@
 #include "kernels/body/vector.h"
 #include "kernels/set_avx2.h"
 
-void eng_quantize_q8_avx2(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+void eng_quantize_q8_avx2(const float *x, size_t n, struct eng_q8_group *group, size_t slot)
 {
-    quantize_q8(x, n, q, scale);
+    quantize_q8(x, n, group, slot);
 }
 
 const struct eng_vector_ops eng_vector_ops_avx2 = {

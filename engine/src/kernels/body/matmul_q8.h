@@ -28,52 +28,82 @@ ENG_INLINE void load_codes(enum eng_type type, const uint8_t *p, vi16 codes[8])
     }
 }
 
+/* What the integer sum of a block starts at, to undo the offset of unsigned codes. */
+ENG_INLINE int32_t start_of(enum eng_type type, const struct eng_q8_group *group, size_t slot)
+{
+    if (type == ENG_TYPE_Q8_0)
+        return DOT_BYTES_OFFSET ? group->bias8[slot] : 0;
+    return type == ENG_TYPE_Q4_0 ? group->bias4[slot] : 0;
+}
+
+/* sum[t] += one block, for tokens slot .. slot + n - 1 of the group. */
+ENG_INLINE void add_block(enum eng_type type, size_t n, const uint8_t *codes, const uint8_t *scales, const struct eng_q8_group *group,
+                          size_t slot, vf16 sum[])
+{
+    vi16 code[8], dot[TILE_Q8];
+    load_codes(type, codes, code);
+    ENG_UNROLL
+    for (size_t t = 0; t < n; t++)
+        dot[t] = vi_set1(start_of(type, group, slot + t));
+    if (type == ENG_TYPE_Q8_0)
+        dots_bytes(n, code, group->q + slot, dot);
+    else
+        dots_nibbles(n, code, group->q + slot, dot);
+    const vf16 d = vf_load_half(scales);
+    ENG_UNROLL
+    for (size_t t = 0; t < n; t++) {
+        sum[t] = vf_fma(vf_mul(vf_from_int(dot[t]), d), vf_set1(group->d[slot + t]), sum[t]);
+        if (type == ENG_TYPE_Q4_1)
+            sum[t] = vf_fma(vf_load_half(scales + 2 * ENG_PANEL_ROWS), vf_set1(group->sum[slot + t]), sum[t]);
+    }
+}
+
 ENG_INLINE void tile_q8(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row, size_t token)
 {
-    const size_t n_cols = job->w->n_cols, n_blocks = job->shape.n_blocks;
+    const size_t n_blocks = job->shape.n_blocks;
     const size_t code_bytes = type == ENG_TYPE_Q8_0 ? 512 : 256, scale_bytes = type == ENG_TYPE_Q4_1 ? 64 : 32;
     const uint8_t *scales = panel + job->shape.scales_at;
-    const int8_t *q = job->q + token * n_cols;
-    const struct eng_q8_scale *qs = job->scale + token * n_blocks;
+    const struct eng_q8_group *group = job->q8 + token / ENG_Q8_TOKENS * n_blocks;
     vf16 sum[TILE_Q8];
-
     ENG_UNROLL
     for (size_t t = 0; t < n_tokens; t++)
         sum[t] = vf_set1(0.0f);
-    for (size_t b = 0; b < n_blocks; b++) {
-        vi16 codes[8];
+    for (size_t b = 0; b < n_blocks; b++, panel += code_bytes, scales += scale_bytes, group++) {
         if (n_tokens == 1)
             for (size_t i = 0; i < code_bytes; i += 64)
-                __builtin_prefetch(panel + b * code_bytes + i + PREFETCH_BYTES);
-        load_codes(type, panel + b * code_bytes, codes);
-        const vf16 d = vf_load_half(scales + b * scale_bytes);
-        ENG_UNROLL
-        for (size_t t = 0; t < n_tokens; t++) {
-            const struct eng_q8_scale *s = qs + t * n_blocks + b;
-            const int8_t *qt = q + t * n_cols + b * ENG_BLOCK;
-            const vi16 dot = type == ENG_TYPE_Q8_0 ? dot_bytes(codes, qt, s->bias8)
-                                                   : dot_nibbles(codes, qt, type == ENG_TYPE_Q4_0 ? s->bias4 : 0);
-            sum[t] = vf_fma(vf_mul(vf_from_int(dot), d), vf_set1(s->d), sum[t]);
-            if (type == ENG_TYPE_Q4_1)
-                sum[t] = vf_fma(vf_load_half(scales + b * scale_bytes + 2 * ENG_PANEL_ROWS), vf_set1(s->sum), sum[t]);
-        }
+                __builtin_prefetch(panel + i + PREFETCH_BYTES);
+        add_block(type, n_tokens, panel, scales, group, token % ENG_Q8_TOKENS, sum);
     }
     ENG_UNROLL
     for (size_t t = 0; t < n_tokens; t++)
         store_rows(job, row, token + t, sum[t]);
 }
 
-/* All panels of @row for each tile of tokens: a tile's activations stay in L1 while the weights stream by from L2. */
+ENG_INLINE void tiles_q8(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, struct eng_span row, size_t token)
+{
+    const uint8_t *panel = (const uint8_t *)job->w->packed + row.begin / ENG_PANEL_ROWS * job->shape.stride_bytes;
+    for (size_t r = row.begin; r < row.end; r += ENG_PANEL_ROWS, panel += job->shape.stride_bytes)
+        tile_q8(type, n_tokens, job, panel, r, token);
+}
+
+/* Few panels for all tokens, then the next few: the panels stay in L1 while the tiles of activations stream by from L2. */
 ENG_INLINE void matmul_q8(enum eng_type type, const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
 {
-    const uint8_t *panels = (const uint8_t *)job->w->packed + row.begin / ENG_PANEL_ROWS * job->shape.stride_bytes;
-    size_t t = token.begin;
-    for (; t + TILE_Q8 <= token.end; t += TILE_Q8)
-        for (size_t r = row.begin, at = 0; r < row.end; r += ENG_PANEL_ROWS, at += job->shape.stride_bytes)
-            tile_q8(type, TILE_Q8, job, panels + at, r, t);
-    for (; t < token.end; t++)
-        for (size_t r = row.begin, at = 0; r < row.end; r += ENG_PANEL_ROWS, at += job->shape.stride_bytes)
-            tile_q8(type, 1, job, panels + at, r, t);
+    const size_t n_rows = rows_in_l1(job, token.end - token.begin);
+    for (size_t begin = row.begin; begin < row.end; begin += n_rows) {
+        const struct eng_span part = {begin, begin + n_rows < row.end ? begin + n_rows : row.end};
+        for (size_t t = token.begin, n; t < token.end; t += n) {
+            n = tile_at(t, token.end, TILE_Q8);
+            if (n == 8 && TILE_Q8 >= 8)
+                tiles_q8(type, TILE_Q8, job, part, t);
+            else if (n == 4)
+                tiles_q8(type, 4, job, part, t);
+            else if (n == 2)
+                tiles_q8(type, 2, job, part, t);
+            else
+                tiles_q8(type, 1, job, part, t);
+        }
+    }
 }
 
 #endif

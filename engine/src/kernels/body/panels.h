@@ -28,4 +28,23 @@ ENG_INLINE void store_rows(const struct eng_matmul_job *job, size_t row, size_t 
     memcpy(y, all, left * sizeof(*y));
 }
 
+#define L1_WEIGHT_BYTES 24576 /* of 32 or 48 KiB; the rest is for activations */
+
+/* How many rows' panels to keep in L1: all of them for a single token, which uses each panel once. */
+ENG_INLINE size_t rows_in_l1(const struct eng_matmul_job *job, size_t n_tokens)
+{
+    const size_t n_panels = n_tokens == 1 ? job->shape.n_panels : L1_WEIGHT_BYTES / job->shape.stride_bytes;
+    return (n_panels > 0 ? n_panels : 1) * ENG_PANEL_ROWS;
+}
+
+/* Tokens of the next tile: the most of 8, 4, 2, 1 that stay below @end, @most and the next multiple of themselves. A few tokens,
+ * such as a draft to verify, share the weights as well. */
+ENG_INLINE size_t tile_at(size_t token, size_t end, size_t most)
+{
+    size_t n = most;
+    while (token % n != 0 || token + n > end)
+        n /= 2;
+    return n;
+}
+
 #endif

@@ -39,32 +39,35 @@ ENG_INLINE vf16 load_some_half(const uint16_t *p, size_t n)
 
 /* ---- activations to 8 bits: the same operations as eng_quantize_q8_ref(), hence the same bits ---- */
 
-ENG_INLINE void quantize_block(const float *x, int8_t *q, struct eng_q8_scale *scale)
+ENG_INLINE void quantize_block(const float *x, struct eng_q8_group *group, size_t slot)
 {
     const vf16 low = vf_load(x), high = vf_load(x + LANES);
     const vi16 magnitude = vi_set1(0x7fffffff);
     const int32_t top = vi_top(vi_max(vi_and(vi_bits(low), magnitude), vi_and(vi_bits(high), magnitude))); /* NaN is largest */
-    float amax;
+    float amax, d, inverse = 0.0f;
     memcpy(&amax, &top, sizeof(amax));
-    if (!(amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST)) {
-        const float d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
-        memset(q, 0, ENG_BLOCK);
-        *scale = (struct eng_q8_scale){.d = d, .sum = d * 0.0f};
-        return;
+    if (amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST) {
+        d = amax / 127.0f;
+        inverse = 127.0f / amax;
+    } else {
+        d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
     }
-    const vf16 inverse = vf_set1(127.0f / amax);
-    const vi16 a = vi_round(vf_mul(low, inverse)), b = vi_round(vf_mul(high, inverse));
+    const bool usable = inverse != 0.0f; /* else codes are 0, whatever x is */
+    const vf16 scale = vf_set1(inverse);
+    const vi16 a = usable ? vi_round(vf_mul(low, scale)) : vi_set1(0), b = usable ? vi_round(vf_mul(high, scale)) : vi_set1(0);
     const int32_t sum = vi_sum(vi_add(a, b));
-    const float d = amax / 127.0f;
-    vi_store_bytes(q, a);
-    vi_store_bytes(q + LANES, b);
-    *scale = (struct eng_q8_scale){.d = d, .sum = d * (float)sum, .bias8 = -128 * sum, .bias4 = -8 * sum};
+    vi_store_bytes(group->q[slot], a);
+    vi_store_bytes(group->q[slot] + LANES, b);
+    group->d[slot] = d;
+    group->sum[slot] = d * (float)sum;
+    group->bias8[slot] = -128 * sum;
+    group->bias4[slot] = -8 * sum;
 }
 
-ENG_INLINE void quantize_q8(const float *x, size_t n, int8_t *q, struct eng_q8_scale *scale)
+ENG_INLINE void quantize_q8(const float *x, size_t n, struct eng_q8_group *group, size_t slot)
 {
     for (size_t b = 0; b < n / ENG_BLOCK; b++)
-        quantize_block(x + b * ENG_BLOCK, q + b * ENG_BLOCK, scale + b);
+        quantize_block(x + b * ENG_BLOCK, group + b, slot);
 }
 
 /* ---- sums ---- */

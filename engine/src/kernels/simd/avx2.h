@@ -12,7 +12,8 @@ typedef struct { __m256 a, b; } vf16;
 typedef struct { __m256i a, b; } vi16;
 
 #define TILE_Q8 4
-#define TILE_F32 2
+#define TILE_F32 4
+#define CHAINS_F32 1 /* sums per result, so that an FMA need not wait for the one before */
 
 ENG_INLINE vf16 vf_set1(float v) { return (vf16){_mm256_set1_ps(v), _mm256_set1_ps(v)}; }
 ENG_INLINE vf16 vf_load(const float *p) { return (vf16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
@@ -124,6 +125,7 @@ ENG_INLINE vi16 vi_byte(vi16 v, int i)
 }
 
 /* vpmaddubsw adds two products in 16 bits, too few for code + 128: bytes are made signed, nibbles fit as they are. */
+#define DOT_BYTES_OFFSET 0
 ENG_INLINE vi16 vi_for_dot(vi16 codes)
 {
     const __m256i flip = _mm256_set1_epi8(-128);
@@ -136,31 +138,38 @@ ENG_INLINE __m256i dot_bytes_half(__m256i sum, __m256i codes, __m256i q)
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-/* sum over 32 columns of code x q for 16 rows; signed codes need no bias. */
-ENG_INLINE vi16 dot_bytes(const vi16 codes[8], const int8_t *q, int32_t bias)
+/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
+ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
 {
-    vi16 sum = vi_set1(0);
-    (void)bias;
     ENG_UNROLL
     for (int g = 0; g < 8; g++) {
-        const __m256i four = _mm256_set1_epi32(eng_load_i32(q + 4 * g));
-        sum = (vi16){dot_bytes_half(sum.a, codes[g].a, four), dot_bytes_half(sum.b, codes[g].b, four)};
+        ENG_UNROLL
+        for (size_t t = 0; t < n; t++) {
+            const __m256i four = _mm256_set1_epi32(eng_load_i32(q[t] + 4 * g));
+            sum[t] = (vi16){dot_bytes_half(sum[t].a, codes[g].a, four), dot_bytes_half(sum[t].b, codes[g].b, four)};
+        }
     }
-    return sum;
 }
 
 /* Eight groups x 2 x 15 x 127 = 30480 stay below 2^15: one widening for the whole block. */
-ENG_INLINE vi16 dot_nibbles(const vi16 codes[8], const int8_t *q, int32_t bias)
+ENG_INLINE vi16 dot_nibbles(const vi16 codes[8], const int8_t *q, vi16 sum)
 {
     __m256i a = _mm256_setzero_si256(), b = a;
-    const __m256i ones = _mm256_set1_epi16(1), start = _mm256_set1_epi32(bias);
+    const __m256i ones = _mm256_set1_epi16(1);
     ENG_UNROLL
     for (int g = 0; g < 8; g++) {
         const __m256i four = _mm256_set1_epi32(eng_load_i32(q + 4 * g));
         a = _mm256_add_epi16(a, _mm256_maddubs_epi16(codes[g].a, four));
         b = _mm256_add_epi16(b, _mm256_maddubs_epi16(codes[g].b, four));
     }
-    return (vi16){_mm256_add_epi32(start, _mm256_madd_epi16(a, ones)), _mm256_add_epi32(start, _mm256_madd_epi16(b, ones))};
+    return (vi16){_mm256_add_epi32(sum.a, _mm256_madd_epi16(a, ones)), _mm256_add_epi32(sum.b, _mm256_madd_epi16(b, ones))};
+}
+
+ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
+{
+    ENG_UNROLL
+    for (size_t t = 0; t < n; t++)
+        sum[t] = dot_nibbles(codes, q[t], sum[t]);
 }
 
 #endif

@@ -13,6 +13,7 @@ typedef __m512i vi16; /* 16 int32, or 64 bytes */
 
 #define TILE_Q8 8  /* tokens that a kernel carries at a time: accumulators, codes and temporaries fill the 32 registers */
 #define TILE_F32 8
+#define CHAINS_F32 2 /* sums per result, so that an FMA need not wait for the one before */
 
 ENG_INLINE vf16 vf_set1(float v) { return _mm512_set1_ps(v); }
 ENG_INLINE vf16 vf_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -54,18 +55,21 @@ ENG_INLINE vi16 vi_low_nibbles(vi16 v) { return _mm512_and_si512(v, _mm512_set1_
 ENG_INLINE vi16 vi_high_nibbles(vi16 v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
 ENG_INLINE vi16 vi_byte(vi16 v, int i) { return _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)(8 * i)), _mm512_set1_epi32(255)); }
 
-ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; } /* vpdpbusd takes unsigned codes as they are */
+#define DOT_BYTES_OFFSET 1 /* dots_bytes() takes code + 128: the body starts its sums at the bias that undoes it */
+ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; }
 
-/* bias + sum over 32 columns of code x q, for 16 rows; codes[8] are groups of 4 columns. */
-ENG_INLINE vi16 dot_bytes(const vi16 codes[8], const int8_t *q, int32_t bias)
+/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns.
+ * Tokens go innermost: n independent sums hide the instruction's latency, one after the other would not. */
+ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
 {
-    vi16 sum = _mm512_set1_epi32(bias);
     ENG_UNROLL
-    for (int g = 0; g < 8; g++)
-        sum = _mm512_dpbusd_epi32(sum, codes[g], _mm512_set1_epi32(eng_load_i32(q + 4 * g)));
-    return sum;
+    for (int g = 0; g < 8; g++) {
+        ENG_UNROLL
+        for (size_t t = 0; t < n; t++)
+            sum[t] = _mm512_dpbusd_epi32(sum[t], codes[g], _mm512_set1_epi32(eng_load_i32(q[t] + 4 * g)));
+    }
 }
 
-ENG_INLINE vi16 dot_nibbles(const vi16 codes[8], const int8_t *q, int32_t bias) { return dot_bytes(codes, q, bias); }
+ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
 
 #endif

@@ -12,8 +12,9 @@
 typedef float32x4x4_t vf16;
 typedef int32x4x4_t vi16;
 
-#define TILE_Q8 2
-#define TILE_F32 2
+#define TILE_Q8 4
+#define TILE_F32 4
+#define CHAINS_F32 1 /* sums per result, so that an FMA need not wait for the one before */
 
 #define EACH4(v, expression)         \
     do {                             \
@@ -95,6 +96,7 @@ ENG_INLINE vi16 vi_byte(vi16 v, int k)
 }
 
 /* Products here are signed x signed: code + 128 goes back to the code; nibbles are small enough as they are. */
+#define DOT_BYTES_OFFSET 0
 ENG_INLINE vi16 vi_for_dot(vi16 codes)
 {
     EACH4(codes, veorq_s32(codes.val[i], vdupq_n_s32((int32_t)0x80808080u)));
@@ -113,23 +115,19 @@ ENG_INLINE int32x4_t dot4(int32x4_t sum, int32x4_t codes, int8x16_t four)
 #endif
 }
 
-ENG_INLINE vi16 dot_groups(const vi16 codes[8], const int8_t *q, int32_t bias)
+/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
+ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
 {
-    vi16 sum = vi_set1(bias);
     ENG_UNROLL
     for (int g = 0; g < 8; g++) {
-        const int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(eng_load_i32(q + 4 * g)));
-        EACH4(sum, dot4(sum.val[i], codes[g].val[i], four));
+        ENG_UNROLL
+        for (size_t t = 0; t < n; t++) {
+            const int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(eng_load_i32(q[t] + 4 * g)));
+            EACH4(sum[t], dot4(sum[t].val[i], codes[g].val[i], four));
+        }
     }
-    return sum;
 }
 
-ENG_INLINE vi16 dot_nibbles(const vi16 codes[8], const int8_t *q, int32_t bias) { return dot_groups(codes, q, bias); }
-
-ENG_INLINE vi16 dot_bytes(const vi16 codes[8], const int8_t *q, int32_t bias)
-{
-    (void)bias; /* signed codes need none */
-    return dot_groups(codes, q, 0);
-}
+ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
 
 #endif
