@@ -175,9 +175,9 @@ static void add_option_text(struct mb_strbuf *label, const char *key, const json
 
 static char *label_of(const struct mb_plan_cell *cell, const bool varies[MB_AXIS_N], const json_t *varying, uint32_t n_cores)
 {
+    const struct mb_workload_ops *ops = mb_workload_find(cell->cell.workload);
+    const json_t *changing = json_object_get(varying, cell->cell.workload);
     struct mb_strbuf label = {0};
-    const char *key;
-    json_t *value;
     bool first = true;
     for (int a = 0; a < MB_AXIS_N; a++) {
         if (!varies[a])
@@ -188,9 +188,11 @@ static char *label_of(const struct mb_plan_cell *cell, const bool varies[MB_AXIS
             mb_strbuf_printf(&label, "%s=%s ", mb_axis_rows[a].key, cell->cell.axis[a]);
     }
     mb_strbuf_puts(&label, cell->cell.workload);
-    json_object_foreach(json_object_get(varying, cell->cell.workload), key, value) {
+    for (const struct mb_workload_option *row = ops->options; row && row->key; row++) {
+        if (!json_object_get(changing, row->key))
+            continue;
         mb_strbuf_puts(&label, first ? "(" : "");
-        add_option_text(&label, key, json_object_get(cell->cell.options, key), first);
+        add_option_text(&label, row->key, json_object_get(cell->cell.options, row->key), first);
         first = false;
     }
     mb_strbuf_puts(&label, first ? "" : ")");
