@@ -334,7 +334,7 @@ static const char *check_name_kept(void)
     const char *wish = getenv("ENG_KERNELS");
     if (strcmp(eng_kernels_name(), wish) != 0)
         return fault("%s was taken", eng_kernels_name());
-    return strncmp(eng_vector()->name, wish, strlen(eng_vector()->name)) == 0 ? NULL : fault("vector operations of %s", eng_vector()->name);
+    return eng_vector() == eng_kernel_set()->vector ? NULL : fault("vector operations of %s", eng_vector()->name);
 }
 
 static const char *check_best_taken(void)

@@ -22,8 +22,12 @@ uint32_t eng_cpu_features(void)
     const uint64_t state = saved_state();
     if ((state & 0x6) != 0x6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) /* xmm, ymm */
         return 0;
-    if (BIT(b, 5) && fma && f16c)
+    if (BIT(b, 5) && fma && f16c) {
         features |= ENG_CPU_AVX2;
+        uint32_t a1 = 0, b1, c1, d1;
+        if (a >= 1 && __get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) && BIT(a1, 4))
+            features |= ENG_CPU_AVX_VNNI;
+    }
     if ((state & 0xe6) == 0xe6 && BIT(b, 16) && BIT(b, 17) && BIT(b, 30) && BIT(b, 31)) { /* masks, zmm; F, DQ, BW, VL */
         features |= ENG_CPU_AVX512;
         if (BIT(c, 11))

@@ -10,9 +10,10 @@ enum eng_cpu_feature {
     ENG_CPU_AVX512_VNNI = 4,
     ENG_CPU_NEON = 8,        /* every aarch64 */
     ENG_CPU_DOTPROD = 16,    /* sdot, udot */
+    ENG_CPU_AVX_VNNI = 32,   /* vpdpbusd on ymm without AVX-512: Alder Lake and its small cores */
 };
 
-/** eng_cpu_features() - bits of enum eng_cpu_feature; asks the CPU each time (a microsecond or so under a hypervisor: 20). */
+/** eng_cpu_features() - bits of enum eng_cpu_feature; asks the CPU each time (tens of microseconds under a hypervisor). */
 uint32_t eng_cpu_features(void);
 
 #endif

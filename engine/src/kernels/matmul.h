@@ -1,7 +1,7 @@
 /**
  * matmul.h - Y = X W^T for quantized weights, the engine's main cost; and its weight container.
  * Kernel choice (reference, AVX2, AVX-512 VNNI, NEON dotprod) is made once by select.c from the CPU's features;
- * ENG_KERNELS=ref|avx2|avx512vnni|neon|neon_dotprod in the environment forces one for tests.
+ * ENG_KERNELS=ref|avx2|avxvnni|avx512vnni|neon|neon_dotprod in the environment forces one for tests.
  */
 #ifndef ENG_KERNELS_MATMUL_H
 #define ENG_KERNELS_MATMUL_H
@@ -70,7 +70,7 @@ struct eng_matmul_out {
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                       enum eng_act act, void *scratch);
 
-/** eng_kernels_name() - the chosen set: "ref", "avx2", "avx512vnni", "neon", "neon_dotprod". */
+/** eng_kernels_name() - the chosen set: "ref", "avx2", "avxvnni", "avx512vnni", "neon", "neon_dotprod". */
 const char *eng_kernels_name(void);
 
 #endif

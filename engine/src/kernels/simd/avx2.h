@@ -1,4 +1,5 @@
-/** simd/avx2.h - the primitives of body/ for AVX2, FMA and F16C: 16 lanes are a pair of ymm registers. */
+/** simd/avx2.h - the primitives of body/ for AVX2, FMA and F16C: 16 lanes are a pair of ymm registers. With __AVXVNNI__ the integer
+ * dot products are vpdpbusd; without, they go through 16 bits. */
 #ifndef ENG_KERNELS_SIMD_AVX2_H
 #define ENG_KERNELS_SIMD_AVX2_H
 
@@ -124,6 +125,28 @@ ENG_INLINE vi16 vi_byte(vi16 v, int i)
     return (vi16){_mm256_and_si256(_mm256_srli_epi32(v.a, 8 * i), mask), _mm256_and_si256(_mm256_srli_epi32(v.b, 8 * i), mask)};
 }
 
+#if defined(__AVXVNNI__)
+
+#define DOT_BYTES_OFFSET 1 /* dots_bytes() takes code + 128: the body starts its sums at the bias that undoes it */
+ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; }
+
+/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
+ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
+{
+    ENG_UNROLL
+    for (int g = 0; g < 8; g++) {
+        ENG_UNROLL
+        for (size_t t = 0; t < n; t++) {
+            const __m256i four = _mm256_set1_epi32(eng_load_i32(q[t] + 4 * g));
+            sum[t] = (vi16){_mm256_dpbusd_avx_epi32(sum[t].a, codes[g].a, four), _mm256_dpbusd_avx_epi32(sum[t].b, codes[g].b, four)};
+        }
+    }
+}
+
+ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
+
+#else
+
 /* vpmaddubsw adds two products in 16 bits, too few for code + 128: bytes are made signed, nibbles fit as they are. */
 #define DOT_BYTES_OFFSET 0
 ENG_INLINE vi16 vi_for_dot(vi16 codes)
@@ -171,5 +194,7 @@ ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32
     for (size_t t = 0; t < n; t++)
         sum[t] = dot_nibbles(codes, q[t], sum[t]);
 }
+
+#endif
 
 #endif
