@@ -1,7 +1,11 @@
 # Forward pass, sessions, generation, methods, goldens. These tests see the engine's inside.
 set(TINY tiny_model.c tiny_reference.c)
-set(RUN_TESTS test_forward)
-mb_add_test(NAME test_forward SOURCES test_forward.c ${TINY} LIBS eng LABELS threads)
+set(RUN_TESTS test_methods test_sampler test_forward test_session test_generate test_exit test_reduce test_trace)
+mb_add_test(NAME test_methods SOURCES test_methods.c LIBS eng)
+mb_add_test(NAME test_sampler SOURCES test_sampler.c LIBS eng)
+foreach(test test_forward test_session test_generate test_exit test_reduce test_trace)
+  mb_add_test(NAME ${test} SOURCES ${test}.c ${TINY} LIBS eng LABELS threads)
+endforeach()
 
 # Recorded values are JSON and .npz (zip): readers for tests only, the engine needs neither.
 find_package(PkgConfig QUIET)
