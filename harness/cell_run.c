@@ -192,11 +192,19 @@ static enum outcome interrupted(struct cell_run *c, struct mb_error *err)
     return STOP;
 }
 
+/* Unmeasured repetitions to do: none where only a score is wanted, which no warmth changes. */
+static int32_t warmup_asked(const struct cell_run *c)
+{
+    const struct mb_workload_ops *workload = mb_workload_find(c->cell->cell.workload);
+    const bool none = c->host->options->no_warmup || (workload && workload->untimed);
+    return none ? 0 : c->host->plan->protocol.warmup;
+}
+
 /* A fresh worker, opened and warm. */
 static enum outcome start_worker(struct cell_run *c, struct mb_error *err)
 {
     struct mb_warmup warmup;
-    mb_warmup_begin(&warmup, c->host->options->no_warmup ? 0 : c->host->plan->protocol.warmup);
+    mb_warmup_begin(&warmup, warmup_asked(c));
     mb_progress_show(c->host->progress, c->cell, NULL, mb_clock_ns(), false);
     mb_record_release(&c->last);
     c->warming = false;

@@ -7,6 +7,7 @@
  *                (a) the last three took the same time: (max - min) / min <= 5 %
  *                (b) three seconds were spent: long repetitions warm themselves (criterion.rs warms for 3 s by default)
  *                (c) five were done: a machine that never settles is measured as it is
+ * A workload whose result is a score (`untimed`: accuracy, perplexity) has none in any case: warmth does not change it.
  * The three-in-a-row rule with a relative tolerance is the steady-state test of Georges, Buytaert and Eeckhout (OOPSLA 2007,
  * section 4.2: stop when a window's variation falls below a threshold), with the range in place of the coefficient of variation,
  * which a window of three would estimate poorly.

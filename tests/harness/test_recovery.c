@@ -75,7 +75,7 @@ static void killed_at_random_moments_the_trials_are_those_of_an_undisturbed_run(
                 assert_string_equal(campaign_query(&c, "PRAGMA integrity_check"), access(c.db, F_OK) == 0 ? "ok" : "");
             }
         }
-        assert_int_equal(code, 1); /* ended by itself: some cells failed, as scripted */
+        assert_true(code == 1 || code == 3); /* ended by itself: cells failed as scripted, or it was killed after the last row */
         n_in_time++;
         assert_string_equal(campaign_query(&c, COMPLETED), expected);
         assert_int_equal(campaign_number(&c, "SELECT count(*) FROM run"), 1);

@@ -90,7 +90,8 @@ static void w_close(void *state)
     call(stage_of(state), "w.close");
 }
 
-static const struct mb_workload_ops workload = {MB_WORKLOAD_ABI, "fake", "", NULL, sizeof(void *), NULL, w_open, w_begin, w_next, w_score, w_end, w_close};
+static const struct mb_workload_ops workload = {.abi = MB_WORKLOAD_ABI, .name = "fake", .state_size = sizeof(void *), .open = w_open,
+                                               .begin = w_begin, .next = w_next, .score = w_score, .end = w_end, .close = w_close};
 
 static int r_probe(struct mb_error *why)
 {
@@ -165,7 +166,8 @@ static void r_close(void *state)
     call(stage_of(state), "r.close");
 }
 
-static const struct mb_runner_ops runner = {MB_RUNNER_ABI, "fake", "", sizeof(void *), r_probe, r_open, r_prepare, r_run, r_reset, r_report, NULL, r_close};
+static const struct mb_runner_ops runner = {.abi = MB_RUNNER_ABI, .name = "fake", .state_size = sizeof(void *), .probe = r_probe, .open = r_open, .prepare = r_prepare,
+                                           .run = r_run, .reset = r_reset, .report = r_report, .close = r_close};
 
 static int open_site(struct mb_site **site, struct stage *s, bool cold, struct mb_worker_page *page, struct mb_error *err)
 {
