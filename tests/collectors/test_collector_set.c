@@ -1,4 +1,4 @@
-/* test_sampler.c - the set: selection, the thread, endpoints of short trials, contract of every registered collector. */
+/* test_collector_set.c - the set: selection, the thread, endpoints of short trials, contract of every registered collector. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
