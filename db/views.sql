@@ -404,3 +404,7 @@ FROM run r JOIN plan p ON p.id = r.plan_id JOIN build b ON b.id = r.build_id JOI
 -- v_run_model: models that the cells of a run executed.
 CREATE VIEW v_run_model AS
 SELECT DISTINCT c.run_id, m.* FROM cell c JOIN model m ON m.id = c.model_id;
+
+-- v_stream: which channels were sampled during a repetition.
+CREATE VIEW v_stream AS
+SELECT s.id AS stream_id, s.trial_id, s.source, s.name, s.channel, s.origin, s.period_ns, s.n_errors FROM stream s;

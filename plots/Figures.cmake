@@ -1,0 +1,17 @@
+# Every name in figures.def has name.sql, and name.gp when it is a FIGURE: all are embedded, so the binary needs no files of ours.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS figures.def)
+set(_texts style.gp page.css)
+file(STRINGS figures.def _rows REGEX "^(FIGURE|TABLE)[(]")
+foreach(_row ${_rows})
+  if(NOT _row MATCHES "^(FIGURE|TABLE)[(]") # the rest of a row after a semicolon
+    continue()
+  endif()
+  string(REGEX REPLACE "^[A-Z]+[(]([a-z0-9_]+).*" "\\1" _name "${_row}")
+  list(APPEND _texts ${_name}.sql)
+  if(_row MATCHES "^FIGURE")
+    list(APPEND _texts ${_name}.gp)
+  endif()
+endforeach()
+include(MbEmbed)
+mb_embed(MB_PLOTS_TEXTS plots_texts FILES ${_texts})
+set(MB_PLOTS_SOURCES report.c page.c findings.c figure.c table.c gnuplot.c html.c ${MB_PLOTS_TEXTS})

@@ -1,0 +1,11 @@
+# columns: series, MiB, accuracy, lo, hi, n
+set terminal svg size mb_width, 380 + 20 * |mb_series| noenhanced font "sans-serif,13" name "accuracy_size"
+set key outside below left Left reverse maxcols 1 samplen 1
+set bmargin 6 + 1.25 * |mb_series|
+set rmargin 4
+set offsets graph 0.06, graph 0.06, graph 0.08, graph 0.08
+set xlabel "weights as executed (MiB)"
+set ylabel "accuracy (share of right answers)"
+set format y "%.2f"
+set grid xtics ytics ls 10
+plot for [i = 1:|mb_series|] $data using (strcol(1) eq mb_series[i] ? $2 : NaN):3:4:5 with yerrorbars lt i lw 1.2 ps 1.1 title mb_series[i]

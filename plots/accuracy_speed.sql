@@ -1,0 +1,9 @@
+-- Accuracy against decode rate, the fastest thread count of each method and weight format.
+WITH x AS (
+  SELECT *, row_number() OVER (PARTITION BY model_name, backend, quant, early_exit, token_reduction ORDER BY decode_tps DESC, i_cell) AS place
+  FROM v_tradeoff WHERE run_id = :run AND accuracy IS NOT NULL AND decode_tps IS NOT NULL)
+SELECT replace(replace(model_name || ' ' || quant || ' ' || early_exit || ' ' || token_reduction, ' none', ''), '.gguf', '') || ' ' || threads
+         || 't' AS series,
+       decode_tps, accuracy, coalesce(decode_tps_lo, decode_tps) AS decode_tps_lo, coalesce(decode_tps_hi, decode_tps) AS decode_tps_hi,
+       accuracy_lo, accuracy_hi, n_questions AS n, speed_shape, speed_n
+FROM x WHERE place = 1 ORDER BY decode_tps DESC, i_cell;

@@ -1,0 +1,13 @@
+-- One fact a row; nested facts by their path.
+WITH r AS (SELECT * FROM v_run WHERE run_id = :run)
+SELECT 'device' AS what, device AS value FROM r
+UNION ALL SELECT 'processor', cpu || ', ' || n_cores || ' cores' FROM r
+UNION ALL SELECT 'memory', printf('%.1f GiB', memory_bytes / 1073741824.0) FROM r WHERE memory_bytes IS NOT NULL
+UNION ALL SELECT 'kernel', kernel FROM r WHERE kernel IS NOT NULL
+UNION ALL SELECT 'meltbench', version || ', commit ' || commit_id || ', ' || build_type || CASE sanitizer WHEN '' THEN '' ELSE ', sanitizer ' || sanitizer END FROM r
+UNION ALL SELECT 'compiler', compiler || ', ' || flags FROM r
+UNION ALL SELECT 'binary sha256', binary_sha256 FROM r
+UNION ALL SELECT 'plan', plan || ', sha256 ' || plan_hash FROM r
+UNION ALL SELECT 'run', run_id || ', started ' || started_utc || coalesce(', finished ' || finished_utc, ', not finished') FROM r
+UNION ALL SELECT 'at start: ' || substr(fullkey, 3), atom FROM r, json_tree(r.conditions) WHERE atom IS NOT NULL
+UNION ALL SELECT 'device: ' || substr(fullkey, 3), atom FROM r, json_tree(r.facts) WHERE atom IS NOT NULL;

@@ -1,0 +1,10 @@
+-- Distribution of the time to first token, eight settings that decode fastest. At most 200 steps a curve; share = rank / n.
+WITH cell AS (
+  SELECT cell_id, label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run) > 1 THEN ' · ' || shape ELSE '' END
+           AS series, row_number() OVER (ORDER BY decode_tps DESC, i_cell) AS place
+  FROM v_cell WHERE run_id = :run AND decode_tps IS NOT NULL AND workload IN ('micro', 'chat')),
+x AS (
+  SELECT cell_id, ttft_ns, row_number() OVER (PARTITION BY cell_id ORDER BY ttft_ns) AS i, count(*) OVER (PARTITION BY cell_id) AS n
+  FROM v_request WHERE kind = 'measured' AND ttft_ns IS NOT NULL AND cell_id IN (SELECT cell_id FROM cell WHERE place <= 8))
+SELECT series, ttft_ns / 1e6 AS ms, 1.0 * i / n AS share, n
+FROM x JOIN cell USING (cell_id) WHERE place <= 8 AND (i * 200 / n <> (i - 1) * 200 / n OR i = 1) ORDER BY place, i;
