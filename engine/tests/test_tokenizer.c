@@ -116,34 +116,79 @@ static void special_tokens_need_the_flag(void **state)
     assert_false(eng_token_is_eog(m, 264));
 }
 
+/* A vocabulary for one test; released by close_small(). */
+struct small {
+    struct eng_model m;
+    struct eng_arena *arena;
+};
+
+static struct small open_small(const char *pre, const char *const *tokens, const int32_t *kinds, size_t n_tokens, const char *const *merges,
+                               size_t n_merges, uint32_t eos)
+{
+    struct small s = {.arena = eng_arena_new()};
+    struct gguf_build *b = gguf_build_new();
+    struct eng_gguf g;
+    struct eng_error err = {0};
+    size_t n;
+    gguf_build_str(b, "tokenizer.ggml.model", "gpt2");
+    if (pre)
+        gguf_build_str(b, "tokenizer.ggml.pre", pre);
+    gguf_build_strs(b, "tokenizer.ggml.tokens", tokens, n_tokens);
+    if (kinds)
+        gguf_build_i32s(b, "tokenizer.ggml.token_type", kinds, n_tokens);
+    gguf_build_strs(b, "tokenizer.ggml.merges", merges, n_merges);
+    gguf_build_u32(b, "tokenizer.ggml.eos_token_id", eos);
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    if (eng_gguf_parse(&g, "vocab", bytes, n, &err) != ENG_OK || eng_vocab_from_gguf(&s.m.vocab, &g, s.arena, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    eng_gguf_release(&g);
+    gguf_build_free(b);
+    return s;
+}
+
+static void close_small(struct small *s)
+{
+    eng_vocab_release(s->m.vocab);
+    eng_arena_free(s->arena);
+}
+
 /* User-defined tokens are found without the flag; of two that fit, the longer one is taken. */
 static void user_tokens_are_part_of_the_vocabulary(void **state)
 {
     (void)state;
     static const char *const tokens[] = {"a", "b", "<x>", "<x><y>", "<c>"};
-    const int32_t kinds[] = {1, 1, ENG_TOKEN_USER, ENG_TOKEN_USER, ENG_TOKEN_CONTROL};
-    struct gguf_build *b = gguf_build_new();
-    gguf_build_str(b, "tokenizer.ggml.model", "gpt2");
-    gguf_build_strs(b, "tokenizer.ggml.tokens", tokens, 5);
-    gguf_build_i32s(b, "tokenizer.ggml.token_type", kinds, 5);
-    gguf_build_strs(b, "tokenizer.ggml.merges", NULL, 0);
-    struct eng_gguf g;
-    struct eng_error err = {0};
-    struct eng_model m = {0};
-    struct eng_arena *arena = eng_arena_new();
-    size_t n;
-    const uint8_t *bytes = gguf_build_bytes(b, &n);
-    assert_int_equal(eng_gguf_parse(&g, "vocab", bytes, n, &err), ENG_OK);
-    if (eng_vocab_from_gguf(&m.vocab, &g, arena, &err) != ENG_OK)
-        fail_msg("%s", err.text);
-    EXPECT(&m, "a<x>b", 0, 0, 2, 1);
-    EXPECT(&m, "<x><y>b", 0, 3, 1);
-    EXPECT(&m, "a<c>b", ENG_TOKENIZE_SPECIAL, 0, 4, 1);
-    EXPECT(&m, "a<c>b", 0, 0, 1); /* bytes without a token are dropped, as llama.cpp does */
-    eng_vocab_release(m.vocab);
-    eng_arena_free(arena);
-    eng_gguf_release(&g);
-    gguf_build_free(b);
+    static const int32_t kinds[] = {1, 1, ENG_TOKEN_USER, ENG_TOKEN_USER, ENG_TOKEN_CONTROL};
+    struct small s = open_small(NULL, tokens, kinds, 5, NULL, 0, 1);
+    EXPECT(&s.m, "a<x>b", 0, 0, 2, 1);
+    EXPECT(&s.m, "<x><y>b", 0, 3, 1);
+    EXPECT(&s.m, "a<c>b", ENG_TOKENIZE_SPECIAL, 0, 4, 1);
+    EXPECT(&s.m, "a<c>b", 0, 0, 1);         /* bytes without a token are dropped, as llama.cpp does */
+    assert_true(eng_token_is_eog(&s.m, 1)); /* the header's end of text, whatever it is called */
+    assert_false(eng_token_is_eog(&s.m, 0));
+    close_small(&s);
+}
+
+/* smollm splits digits off first, so the spaces before one are a word of their own; gpt-2 gives the last space to the number. */
+static void a_digit_ends_a_run_of_spaces(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"\xc4\xa0", "1", "\xc4\xa0\xc4\xa0", "11"}, *const merges[] = {"\xc4\xa0 \xc4\xa0", "1 1"};
+    struct small s = open_small("smollm", tokens, NULL, 4, merges, 2, 0);
+    EXPECT(&s.m, "  11", 0, 2, 1, 1);
+    close_small(&s);
+    s = open_small("gpt-2", tokens, NULL, 4, merges, 2, 0);
+    EXPECT(&s.m, "  11", 0, 0, 0, 3);
+    close_small(&s);
+}
+
+/* A merge may lead through a text that is no token; if it ends there, its bytes come out. */
+static void merges_may_pass_through_what_is_no_token(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"a", "b", "c", "abc"}, *const merges[] = {"a b", "ab c"};
+    struct small s = open_small("smollm", tokens, NULL, 4, merges, 2, 0);
+    EXPECT(&s.m, "abcab", 0, 3, 0, 1);
+    close_small(&s);
 }
 
 /* ---- merges against the plain way: look at all pairs, merge the best, start again ---- */
@@ -319,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_follow_their_ranks),    cmocka_unit_test(words_are_cut_before_merging),
         cmocka_unit_test(special_tokens_need_the_flag), cmocka_unit_test(user_tokens_are_part_of_the_vocabulary),
+        cmocka_unit_test(a_digit_ends_a_run_of_spaces), cmocka_unit_test(merges_may_pass_through_what_is_no_token),
         cmocka_unit_test(merges_equal_the_plain_way),   cmocka_unit_test(scored_pieces_and_byte_fallback),
         cmocka_unit_test(any_bytes_round_trip),         cmocka_unit_test(an_invalid_byte_is_a_symbol_between_words),
         cmocka_unit_test(long_words_are_not_quadratic), cmocka_unit_test(too_little_room_is_said),

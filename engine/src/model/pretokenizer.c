@@ -2,7 +2,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "model/pretokenizer.h"
 
+#ifndef ENG_WITHOUT_PCRE2
 #include <pcre2.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,76 @@ static void list_known(char *buf, size_t cap)
     }
 }
 
+#ifdef ENG_WITHOUT_PCRE2
+static int compile(void **pattern, const struct scheme *scheme, struct eng_error *err)
+{
+    *pattern = NULL;
+    return eng_fail(err, ENG_ENOTSUP, "pre-tokenizer '%s' needs PCRE2, which this build does not have", scheme->name);
+}
+
+static void free_pattern(void *pattern)
+{
+    (void)pattern;
+}
+
+static size_t match(struct eng_splitter *s)
+{
+    return s->pos;
+}
+
+static bool match_open(struct eng_splitter *s)
+{
+    (void)s;
+    return false;
+}
+
+static void match_close(struct eng_splitter *s)
+{
+    (void)s;
+}
+#else
+static int compile(void **pattern, const struct scheme *scheme, struct eng_error *err)
+{
+    int code;
+    PCRE2_SIZE at;
+    pcre2_code *compiled =
+        pcre2_compile((PCRE2_SPTR)scheme->pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &at, NULL);
+    if (!compiled)
+        return eng_fail(err, ENG_ENOMEM, "the pattern of pre-tokenizer '%s' does not compile (PCRE2 error %d)", scheme->name, code);
+    (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* where there is no JIT the interpreter gives the same words */
+    *pattern = compiled;
+    return ENG_OK;
+}
+
+static void free_pattern(void *pattern)
+{
+    pcre2_code_free(pattern);
+}
+
+/* End of the match at s->pos, or s->pos. */
+static size_t match(struct eng_splitter *s)
+{
+    const int n = pcre2_match(s->pattern, (PCRE2_SPTR)s->text, s->n_bytes, s->pos, PCRE2_NO_UTF_CHECK, s->match_data, NULL);
+    return n > 0 ? pcre2_get_ovector_pointer(s->match_data)[1] : s->pos;
+}
+
+static bool match_open(struct eng_splitter *s)
+{
+    s->match_data = pcre2_match_data_create(1, NULL);
+    return s->match_data != NULL;
+}
+
+static void match_close(struct eng_splitter *s)
+{
+    pcre2_match_data_free(s->match_data);
+}
+#endif
+
+void eng_pretokenizer_free(void *pattern)
+{
+    free_pattern(pattern);
+}
+
 int eng_pretokenizer_compile(void **pattern, const char *name, size_t n, struct eng_error *err)
 {
     *pattern = NULL;
@@ -46,20 +118,7 @@ int eng_pretokenizer_compile(void **pattern, const char *name, size_t n, struct 
         list_known(known, sizeof known);
         return eng_fail(err, ENG_ENOTSUP, "pre-tokenizer '%.*s' is not supported; known are %s", n < 64 ? (int)n : 64, name, known);
     }
-    int code;
-    PCRE2_SIZE at;
-    pcre2_code *compiled =
-        pcre2_compile((PCRE2_SPTR)scheme->pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &at, NULL);
-    if (!compiled)
-        return eng_fail(err, ENG_ENOMEM, "the pattern of pre-tokenizer '%s' does not compile (PCRE2 error %d)", scheme->name, code);
-    (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* where there is no JIT the interpreter gives the same words */
-    *pattern = compiled;
-    return ENG_OK;
-}
-
-void eng_pretokenizer_free(void *pattern)
-{
-    pcre2_code_free(pattern);
+    return compile(pattern, scheme, err);
 }
 
 /* Length of the UTF-8 sequence at p[0..n), 0 when there is none (RFC 3629: shortest form, no surrogates, up to U+10FFFF). */
@@ -111,8 +170,7 @@ int eng_splitter_open(struct eng_splitter *s, const void *pattern, const char *t
     int rc = invalid < n_bytes ? repair(s, invalid, err) : ENG_OK;
     if (rc != ENG_OK)
         return rc;
-    s->match_data = pcre2_match_data_create(1, NULL);
-    if (s->match_data)
+    if (match_open(s))
         return ENG_OK;
     eng_splitter_close(s);
     return eng_fail(err, ENG_ENOMEM, "no memory to tokenize %zu bytes", n_bytes);
@@ -123,8 +181,7 @@ bool eng_splitter_next(struct eng_splitter *s, size_t *begin, size_t *end)
     if (s->pos >= s->n_bytes)
         return false;
     *begin = s->pos;
-    int n = pcre2_match(s->pattern, (PCRE2_SPTR)s->text, s->n_bytes, s->pos, PCRE2_NO_UTF_CHECK, s->match_data, NULL);
-    *end = n > 0 ? pcre2_get_ovector_pointer(s->match_data)[1] : s->pos;
+    *end = match(s);
     /* The patterns match everywhere; should PCRE2 give up (a resource limit), go on character by character. */
     if (*end <= s->pos)
         *end = s->pos + utf8_length((const unsigned char *)s->text + s->pos, s->n_bytes - s->pos);
@@ -134,7 +191,7 @@ bool eng_splitter_next(struct eng_splitter *s, size_t *begin, size_t *end)
 
 void eng_splitter_close(struct eng_splitter *s)
 {
-    pcre2_match_data_free(s->match_data);
+    match_close(s);
     free(s->repaired);
     *s = (struct eng_splitter){0};
 }
