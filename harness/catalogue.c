@@ -44,7 +44,7 @@ const struct mb_catalogue_row *mb_catalogue_find_sha256(const char *sha256)
 static bool is_file(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode); /* a device or pipe would be hashed for ever */
 }
 
 /* Folder i of the search into dir[cap]; false past the last. A relative XDG_CACHE_HOME is ignored, as its specification says. */
@@ -79,7 +79,7 @@ static int fail_unknown(const char *text, struct mb_error *err)
     const bool is_path = strchr(text, '/') || (n > 5 && strcmp(text + n - 5, ".gguf") == 0) || (n > 4 && strcmp(text + n - 4, ".bin") == 0);
     struct stat st;
     if (stat(text, &st) == 0)
-        return mb_fail(err, MB_ENOENT, "model %s: this is a folder, not a model file", text);
+        return mb_fail(err, MB_ENOENT, "model %s: this is %s, not a model file", text, S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     char cwd[PATH_MAX];
     const bool is_relative = text[0] != '/' && getcwd(cwd, sizeof(cwd));
     if (is_path)

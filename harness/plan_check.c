@@ -407,14 +407,25 @@ static int check_root(const struct check *c, const struct mb_yaml *root)
     return rc ? rc : check_product(c, root);
 }
 
+static int check_tree(struct mb_plan_draft *draft, const char *file, struct mb_yaml *root, struct mb_error *err)
+{
+    const struct check c = {.file = file, .draft = draft, .err = err};
+    draft->file = file;
+    const int rc = check_root(&c, root);
+    mb_yaml_free(root);
+    return rc;
+}
+
 int mb_plan_check_yaml(struct mb_plan_draft *draft, const char *file, struct mb_error *err)
 {
     struct mb_yaml *root = NULL;
-    const struct check c = {.file = file, .draft = draft, .err = err};
-    draft->file = file;
-    int rc = mb_yaml_read(&root, file, err);
-    if (!rc)
-        rc = check_root(&c, root);
-    mb_yaml_free(root);
-    return rc;
+    const int rc = mb_yaml_read(&root, file, err);
+    return rc ? rc : check_tree(draft, file, root, err);
+}
+
+int mb_plan_check_bytes(struct mb_plan_draft *draft, const char *file, const char *bytes, size_t n_bytes, struct mb_error *err)
+{
+    struct mb_yaml *root = NULL;
+    const int rc = mb_yaml_parse(&root, file, bytes, n_bytes, err);
+    return rc ? rc : check_tree(draft, file, root, err);
 }

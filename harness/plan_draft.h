@@ -77,7 +77,8 @@ int mb_plan_collect_add(char **collect, const char *name, const struct mb_plan_m
 /** mb_plan_runner_check() - is there a runner of this name? */
 int mb_plan_runner_check(const char *name, const struct mb_plan_mark *mark, struct mb_error *err) MB_MUST_CHECK;
 
-/** mb_plan_check_yaml() - the file's tree into a draft. */
+/** mb_plan_check_yaml() - a plan file into a draft. mb_plan_check_bytes() - its bytes; @file only for messages. */
+int mb_plan_check_bytes(struct mb_plan_draft *draft, const char *file, const char *bytes, size_t n_bytes, struct mb_error *err) MB_MUST_CHECK;
 int mb_plan_check_yaml(struct mb_plan_draft *draft, const char *file, struct mb_error *err) MB_MUST_CHECK;
 
 /** mb_plan_expand() - cells, hashes and canonical text. */

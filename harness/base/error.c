@@ -17,6 +17,14 @@ static const struct {
 
 static const size_t n_rows = sizeof(rows) / sizeof(rows[0]);
 
+/* What a user wrote goes into sentences: its newlines and control bytes do not. */
+static void keep_to_one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = ' ';
+}
+
 int mb_fail(struct mb_error *err, int code, const char *fmt, ...)
 {
     if (!err)
@@ -26,6 +34,7 @@ int mb_fail(struct mb_error *err, int code, const char *fmt, ...)
     err->code = code;
     vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
+    keep_to_one_line(err->text);
     return code;
 }
 
@@ -41,6 +50,7 @@ int mb_fail_errno(struct mb_error *err, int code, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(err->text))
         snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", strerror(saved));
+    keep_to_one_line(err->text);
     errno = saved;
     return code;
 }
@@ -57,6 +67,7 @@ int mb_fail_context(struct mb_error *err, const char *fmt, ...)
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(err->text))
         snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.400s", old);
+    keep_to_one_line(err->text);
     return err->code;
 }
 

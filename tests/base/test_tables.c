@@ -92,6 +92,10 @@ static void errors_gather_context_and_stay_in_bounds(void **state)
     assert_string_equal(err.text, "/nowhere: No such file or directory");
     assert_int_equal(errno, ENOENT);
     assert_int_equal(mb_fail(NULL, MB_EINVAL, "nobody listens"), MB_EINVAL);
+    mb_fail(&err, MB_EINVAL, "'%s' is not known", "two\nlines\033[31m");
+    assert_string_equal(err.text, "'two lines [31m' is not known");
+    mb_fail_context(&err, "%s", "a\tb");
+    assert_string_equal(err.text, "a b: 'two lines [31m' is not known");
 }
 
 int main(void)

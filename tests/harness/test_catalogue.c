@@ -101,6 +101,7 @@ static void paths_are_taken_as_they_are(void **state)
     assert_int_equal(mb_model_locate(file, small, sizeof(small), &err), MB_EINVAL);
     assert_int_equal(mb_model_locate(files.dir, path, sizeof(path), &err), MB_ENOENT);
     assert_non_null(strstr(err.text, "this is a folder"));
+    assert_int_equal(mb_model_locate("/dev/zero", path, sizeof(path), &err), MB_ENOENT); /* would be hashed for ever */
     assert_int_equal(mb_model_locate("missing.gguf", path, sizeof(path), &err), MB_ENOENT);
     assert_non_null(strstr(err.text, "no such file in /"));
     assert_int_equal(mb_model_locate("smolm2-135m", path, sizeof(path), &err), MB_ENOENT);
