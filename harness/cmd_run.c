@@ -1,6 +1,7 @@
 /* cmd_run.c - `meltbench run`: plan file + database -> session, then what came of it in two lines. */
 #include <stdio.h>
 
+#include "db/store.h"
 #include "harness/options.h"
 #include "harness/plan.h"
 #include "harness/session.h"

@@ -51,7 +51,7 @@ uint64_t mb_progress_left_ns(const struct mb_progress *p)
         done += p->kinds[i].n_done;
     }
     if (done == 0)
-        return 0;
+        return UINT64_MAX;
     for (uint32_t i = 0; i < p->n_kinds; i++) {
         const struct mb_progress_kind *k = &p->kinds[i];
         left_ns += k->n_left * (k->n_done ? (double)k->spent_ns / k->n_done : spent / done);
@@ -93,7 +93,7 @@ void mb_progress_show(struct mb_progress *p, const struct mb_plan_cell *cell, co
     describe(cell, last, what, sizeof(what));
     mb_progress_duration(left_ns, left, sizeof(left));
     mb_strbuf_printf(&line, "[%u/%u] %s left  %s  %s", p->n_cells_done < p->n_cells ? p->n_cells_done + 1 : p->n_cells, p->n_cells,
-                     left_ns ? left : "?", what, cell->label ? cell->label : "");
+                     left_ns != UINT64_MAX ? left : "?", what, cell->label ? cell->label : "");
     if (p->tty)
         fprintf(p->out, "\r\033[K%.*s", LINE_COLUMNS, mb_strbuf_text(&line));
     else

@@ -34,7 +34,7 @@ void mb_progress_expect(struct mb_progress *p, const char *workload, uint32_t n)
 void mb_progress_spent(struct mb_progress *p, const char *workload, uint64_t ns, uint32_t n_done);
 /** mb_progress_drop() - @n of the expected repetitions will not be run. */
 void mb_progress_drop(struct mb_progress *p, const char *workload, uint32_t n);
-/** mb_progress_left_ns() - estimate; 0 when nothing is known yet. */
+/** mb_progress_left_ns() - estimate; UINT64_MAX when nothing is known yet. */
 uint64_t mb_progress_left_ns(const struct mb_progress *p);
 /** mb_progress_show() - one state of the run; @must: also when a plain line is not due. */
 void mb_progress_show(struct mb_progress *p, const struct mb_plan_cell *cell, const struct mb_record *last, uint64_t now_ns, bool must);
