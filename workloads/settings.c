@@ -18,7 +18,7 @@ static const struct mb_workload_option *find_row(const struct mb_workload_ops *w
     for (const struct mb_workload_option *row = workload->options; row->key; row++)
         if (strcmp(row->key, key) == 0)
             return row;
-    assert(!"a workload asks for an option that it does not list");
+    assert(false && "a workload asks for an option that it does not list");
     return workload->options;
 }
 
