@@ -11,6 +11,7 @@ static const struct { const char *name, *meaning; } environment[] = {
     {"XDG_CACHE_HOME", "models are kept in its meltbench folder (default ~/.cache)"},
     {"MELTBENCH_DATA", "folder of real data sets, where --data is not given"},
     {"MELTBENCH_SHARE", "folder of the data sets that come with meltbench, where they are not in their usual place"},
+    {"MELTBENCH_SYSROOT", "prefix of /sys and /proc for `run`: a test double of a machine"},
 };
 
 static const struct { int code; const char *meaning; } exits[] = {

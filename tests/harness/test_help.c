@@ -127,6 +127,44 @@ static void the_manual_has_its_sections(void **state)
     free(man);
 }
 
+static char *read_file(const char *path)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = fopen(path, "r"), *m = open_memstream(&text, &n);
+    assert_non_null(f);
+    for (int c; (c = fgetc(f)) != EOF;)
+        fputc(c, m);
+    fclose(f);
+    fclose(m);
+    return text;
+}
+
+/* The page written by hand must not fall behind the rows. */
+static void the_written_manual_keeps_up(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct mb_command *const *commands = mb_commands(&n);
+    char *manual = read_file(MB_SOURCE_DIR "/docs/manual.md"), *man = man_page(), word[96];
+    for (int i = 1; i < MB_AXIS_N; i++) {
+        snprintf(word, sizeof(word), "`%s`", mb_axis_rows[i].key);
+        assert_non_null(strstr(manual, word));
+    }
+    for (size_t i = 0; i < n; i++) {
+        snprintf(word, sizeof(word), "| `%s", commands[i]->name);
+        if (!commands[i]->hidden && !strstr(manual, word))
+            fail_msg("docs/manual.md has no row for %s", commands[i]->name);
+    }
+    for (const char *p = strstr(man, ".SH ENVIRONMENT"); (p = strstr(p, "\n.B ")); p += 4) {
+        snprintf(word, sizeof(word), "| `%.*s`", (int)strcspn(p + 4, "\n"), p + 4);
+        if (!strstr(manual, word))
+            fail_msg("docs/manual.md has no row for %s", word);
+    }
+    free(manual);
+    free(man);
+}
+
 static void unknown_commands_name_the_nearest(void **state)
 {
     (void)state;
@@ -145,6 +183,7 @@ int main(void)
         cmocka_unit_test(help_fits_the_width),
         cmocka_unit_test(options_of_a_command_do_not_collide),
         cmocka_unit_test(the_manual_has_its_sections),
+        cmocka_unit_test(the_written_manual_keeps_up),
         cmocka_unit_test(unknown_commands_name_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
