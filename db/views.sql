@@ -160,13 +160,18 @@ FROM k GROUP BY cell_id, name;
 -- v_name: short names of cells for people.
 --   model_name  file name of a path    shape  workload with its sizes ("micro 256+64")
 --   setting     all axes, one text: equal where only the workload differs
---   label       the axes that vary within the run; the model's name where none does
+--   label       the axes that vary within the run; the model's name where none does. A model name over 24 characters becomes its
+--               first 14 and its number among the run's models.
 CREATE VIEW v_name AS
 WITH c AS (
   SELECT id AS cell_id, run_id, i_cell, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction, runner,
          replace(model, rtrim(model, replace(model, '/', '')), '') AS model_name,
+         dense_rank() OVER (PARTITION BY run_id ORDER BY model) AS i_model,
          workload || coalesce(' ' || (options ->> '$.prompt') || '+' || (options ->> '$.gen'), '') AS shape
   FROM cell),
+m AS (
+  SELECT *, CASE WHEN length(model_name) <= 24 THEN replace(model_name, '.gguf', '')
+                 ELSE substr(model_name, 1, 14) || '…#' || i_model END AS short_name FROM c),
 v AS (
   SELECT run_id, count(DISTINCT model) > 1 AS model, count(DISTINCT backend) > 1 AS backend, count(DISTINCT threads) > 1 AS threads,
          count(DISTINCT quant) > 1 AS quant, count(DISTINCT act) > 1 AS act, count(DISTINCT cache_type_k) > 1 AS cache_type_k,
@@ -175,7 +180,7 @@ v AS (
   FROM c GROUP BY run_id)
 SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
        concat_axes.setting, coalesce(nullif(trim(
-         CASE WHEN v.model THEN c.model_name || ' ' ELSE '' END || CASE WHEN v.runner THEN c.runner || ' ' ELSE '' END
+         CASE WHEN v.model THEN c.short_name || ' ' ELSE '' END || CASE WHEN v.runner THEN c.runner || ' ' ELSE '' END
          || CASE WHEN v.backend THEN c.backend || ' ' ELSE '' END || CASE WHEN v.quant THEN c.quant || ' ' ELSE '' END
          || CASE WHEN v.act THEN 'act ' || c.act || ' ' ELSE '' END
          || CASE WHEN v.cache_type_k THEN 'K ' || c.cache_type_k || ' ' ELSE '' END
@@ -184,7 +189,7 @@ SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
          || CASE WHEN v.early_exit AND c.early_exit <> 'none' THEN c.early_exit || ' ' ELSE '' END
          || CASE WHEN v.token_reduction AND c.token_reduction <> 'none' THEN c.token_reduction || ' ' ELSE '' END), ''),
          CASE WHEN v.early_exit OR v.token_reduction THEN 'plain' END, c.model_name) AS label
-FROM c JOIN v ON v.run_id = c.run_id
+FROM m c JOIN v ON v.run_id = c.run_id
 JOIN (SELECT id AS cell_id, json_array(model, runner, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction)
         AS setting FROM cell) concat_axes ON concat_axes.cell_id = c.cell_id;
 

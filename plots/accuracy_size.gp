@@ -1,8 +1,10 @@
 # columns: series, MiB, accuracy, lo, hi, n
-set terminal svg size mb_width, 380 + 20 * |mb_series| noenhanced font "sans-serif,13" name "accuracy_size"
-set key outside below left Left reverse maxcols 1 samplen 1
-set bmargin 6 + 1.25 * |mb_series|
+mb_height = 388 + 20 * |mb_series|
+set terminal svg size mb_width, mb_height noenhanced font "sans-serif,13" name "accuracy_size"
+set bmargin at screen (102.0 + 20 * |mb_series|) / mb_height
+set key at screen 0.1, screen (30.0 + 20 * |mb_series|) / mb_height left top Left reverse maxcols 1 samplen 1
 set rmargin 4
+set tmargin 0.6
 set offsets graph 0.06, graph 0.06, graph 0.08, graph 0.08
 set xlabel "weights as executed (MiB)"
 set ylabel "accuracy (share of right answers)"

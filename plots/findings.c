@@ -17,12 +17,28 @@ static const char *txt(const struct mb_table *t, const char *name)
     return mb_table_text(t, 0, mb_table_column(t, name));
 }
 
+/* Four digits, also where they are zeros: 89.00, 1234. */
+static void put_number(struct mb_strbuf *s, double v)
+{
+    mb_strbuf_printf(s, v >= 1000 ? "%.0f" : "%#.4g", v);
+}
+
+static void put_range(struct mb_strbuf *s, double lo, double hi)
+{
+    put_number(s, lo);
+    mb_strbuf_puts(s, " to ");
+    put_number(s, hi);
+}
+
 /* "61.2 tokens/s (median of 5, 93.8 % interval 59.8 to 62.5)" */
 static void put_rate(struct mb_strbuf *s, const struct mb_table *t)
 {
-    mb_strbuf_printf(s, "%.4g tokens/s (median of %.0f", num(t, "tps"), num(t, "n"));
-    if (!isnan(num(t, "lo")))
-        mb_strbuf_printf(s, ", %.1f %% interval %.4g to %.4g", 100 * num(t, "coverage"), num(t, "lo"), num(t, "hi"));
+    put_number(s, num(t, "tps"));
+    mb_strbuf_printf(s, " tokens/s (median of %.0f", num(t, "n"));
+    if (!isnan(num(t, "lo"))) {
+        mb_strbuf_printf(s, ", %.1f %% interval ", 100 * num(t, "coverage"));
+        put_range(s, num(t, "lo"), num(t, "hi"));
+    }
     mb_strbuf_puts(s, ")");
 }
 
@@ -41,9 +57,12 @@ static void say_speed(struct mb_strbuf *s, const struct mb_table *t)
         mb_strbuf_puts(s, "; this run has no plain setting of the file as stored to compare with.");
         return;
     }
-    mb_strbuf_printf(s, ", %.2f times the file as stored (%s: %.4g", num(t, "tps") / base, txt(t, "base_label"), base);
-    if (!isnan(num(t, "base_lo")))
-        mb_strbuf_printf(s, ", %.4g to %.4g", num(t, "base_lo"), num(t, "base_hi"));
+    mb_strbuf_printf(s, ", %.2f times the file as stored (%s: ", num(t, "tps") / base, txt(t, "base_label"));
+    put_number(s, base);
+    if (!isnan(num(t, "base_lo"))) {
+        mb_strbuf_puts(s, ", ");
+        put_range(s, num(t, "base_lo"), num(t, "base_hi"));
+    }
     mb_strbuf_puts(s, ")");
     if (isnan(num(t, "lo")) || isnan(num(t, "base_hi")))
         mb_strbuf_puts(s, "; too few repetitions for an interval.");
@@ -82,7 +101,7 @@ static void say_method(struct mb_strbuf *s, const struct mb_table *t)
         mb_strbuf_printf(s, ", keeping %.0f of %.0f tokens", num(t, "kept"), num(t, "seen"));
     if (!isnan(num(t, "same_output")))
         mb_strbuf_puts(s, num(t, "same_output") == 1 ? "; the output is the same token for token" : "; the output differs");
-    mb_strbuf_puts(s, speedup < 1 ? ": here it costs time.": ".");
+    mb_strbuf_puts(s, speedup < 1 ? ": here it costs time." : ".");
 }
 
 static void say_energy(struct mb_strbuf *s, const struct mb_table *t)

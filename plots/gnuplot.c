@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-enum { LABEL_CHARS_MAX = 48, TIMEOUT_S = 60 };
+enum { LABEL_CHARS_MAX = 48 /* beside a bar */, TEXT_CHARS_MAX = 96 /* in a legend */, TIMEOUT_S = 60 };
 
 extern char **environ;
 
@@ -44,18 +44,18 @@ void mb_gnuplot_string(struct mb_strbuf *out, const char *text, size_t max_chars
     mb_strbuf_puts(out, "\"");
 }
 
-static void put_value(struct mb_strbuf *out, const struct mb_table_cell *cell)
+static void put_value(struct mb_strbuf *out, const struct mb_table_cell *cell, bool is_label)
 {
     if (!cell->text)
         mb_strbuf_puts(out, "?");
     else if (cell->is_number)
         mb_strbuf_puts(out, cell->text);
     else
-        mb_gnuplot_string(out, cell->text, LABEL_CHARS_MAX);
+        mb_gnuplot_string(out, cell->text, is_label ? LABEL_CHARS_MAX : TEXT_CHARS_MAX);
 }
 
 /* Distinct texts of the column in order of appearance, and how often; quadratic, for legends. */
-static void put_series(struct mb_strbuf *out, const struct mb_table *t, int column)
+static void put_series(struct mb_strbuf *out, const struct mb_table *t, int column, size_t max_chars)
 {
     struct mb_strbuf items = {0};
     size_t n = 0;
@@ -66,7 +66,7 @@ static void put_series(struct mb_strbuf *out, const struct mb_table *t, int colu
         if (known)
             continue;
         mb_strbuf_puts(&items, n++ ? ", " : "");
-        mb_gnuplot_string(&items, mb_table_text(t, i, column), LABEL_CHARS_MAX);
+        mb_gnuplot_string(&items, mb_table_text(t, i, column), max_chars);
     }
     mb_strbuf_printf(out, "array mb_series[%zu] = [%s]\n", n, mb_strbuf_text(&items));
     mb_strbuf_release(&items);
@@ -74,11 +74,12 @@ static void put_series(struct mb_strbuf *out, const struct mb_table *t, int colu
 
 void mb_gnuplot_data(struct mb_strbuf *out, const struct mb_table *t)
 {
+    const int series = mb_table_column(t, "series");
     size_t longest = 0;
     mb_strbuf_puts(out, "$data << MB_END_OF_DATA\n");
     for (size_t i = 0; i < t->n_rows * t->n_columns; i++) {
         mb_strbuf_puts(out, i % t->n_columns ? "\t" : "");
-        put_value(out, &t->cells[i]);
+        put_value(out, &t->cells[i], i % t->n_columns == 0 && series < 0);
         if ((i + 1) % t->n_columns == 0)
             mb_strbuf_puts(out, "\n");
     }
@@ -88,8 +89,7 @@ void mb_gnuplot_data(struct mb_strbuf *out, const struct mb_table *t)
         longest = n > longest ? n : longest;
     }
     mb_strbuf_printf(out, "mb_rows = %zu\nmb_label_chars = %zu\n", t->n_rows, longest < LABEL_CHARS_MAX ? longest : LABEL_CHARS_MAX);
-    const int series = mb_table_column(t, "series");
-    put_series(out, t, series < 0 ? 0 : series);
+    put_series(out, t, series < 0 ? 0 : series, series < 0 ? LABEL_CHARS_MAX : TEXT_CHARS_MAX);
 }
 
 /* The whole of a temporary file. */

@@ -1,6 +1,6 @@
 -- Distribution of the gaps between tokens, eight settings that decode fastest. At most 200 steps a curve; share = rank / n.
 WITH cell AS (
-  SELECT cell_id, label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run) > 1 THEN ' · ' || shape ELSE '' END
+  SELECT cell_id, label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run) > 1 THEN ' · ' || replace(shape, 'micro ', '') ELSE '' END
            AS series, row_number() OVER (ORDER BY decode_tps DESC, i_cell) AS place
   FROM v_cell WHERE run_id = :run AND decode_tps IS NOT NULL AND workload IN ('micro', 'chat')),
 x AS (

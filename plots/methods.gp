@@ -2,13 +2,13 @@
 set terminal svg size mb_width, mb_bar_height(mb_rows) noenhanced font "sans-serif,13" name "methods"
 stats $data using (valid(4) ? $4 : $2) nooutput
 mb_high = STATS_max > 1.05 ? STATS_max : 1.05
-set lmargin mb_label_chars * 0.92 + 2
+set lmargin mb_label_chars * 0.87 + 2
 set rmargin 3
 set tmargin 0.6
-set bmargin 4.6
+set bmargin 4.8
 set yrange [mb_rows - 0.4 : -0.6]
 set ytics scale 0
-set xrange [0 : mb_high * 2.1]
+set xrange [0 : mb_high * 3]
 set xlabel "decode rate, times the baseline's" offset -18, 0
 set grid xtics ls 10
 set arrow from 1, graph 0 to 1, graph 1 nohead lw 1.2 dt (6,4) lc rgb "#80868B"

@@ -71,27 +71,36 @@ void mb_page_begin(struct mb_strbuf *page, const char *title, const struct mb_ta
     mb_strbuf_puts(page, "</ul></nav>\n");
 }
 
+/* Numbers and intervals of numbers stand right. */
+static bool is_number(const struct mb_table_cell *cell)
+{
+    return !cell->text || cell->is_number || (cell->text[0] && strspn(cell->text, "0123456789.+-e[] ") == strlen(cell->text));
+}
+
+static bool column_is_number(const struct mb_table *t, size_t column)
+{
+    for (size_t r = 0; r < t->n_rows; r++)
+        if (!is_number(&t->cells[r * t->n_columns + column]))
+            return false;
+    return true;
+}
+
 static void put_table(struct mb_strbuf *page, const struct mb_table *t)
 {
     mb_strbuf_puts(page, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
     for (size_t c = 0; c < t->n_columns; c++) {
-        mb_strbuf_puts(page, "<th scope=\"col\">");
+        mb_strbuf_puts(page, column_is_number(t, c) ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">");
         mb_html_text(page, t->names[c]);
         mb_strbuf_puts(page, "</th>");
     }
     mb_strbuf_puts(page, "</tr></thead><tbody>\n");
-    for (size_t r = 0; r < t->n_rows; r++) {
-        mb_strbuf_puts(page, "<tr>");
-        for (size_t c = 0; c < t->n_columns; c++) {
-            const struct mb_table_cell *cell = &t->cells[r * t->n_columns + c];
-            const char *text = cell->text ? cell->text : "\xe2\x80\x93"; /* unknown: a dash, never 0 */
-            const bool number = cell->is_number || (text[0] && strspn(text, "0123456789.+-e[] ") == strlen(text));
-            const bool long_text = strlen(text) > 44;
-            mb_strbuf_puts(page, number ? "<td class=\"n\">" : long_text ? "<td class=\"l\">" : "<td>");
-            mb_html_text(page, text);
-            mb_strbuf_puts(page, "</td>");
-        }
-        mb_strbuf_puts(page, "</tr>\n");
+    for (size_t i = 0; i < t->n_rows * t->n_columns; i++) {
+        const struct mb_table_cell *cell = &t->cells[i];
+        const char *text = cell->text ? cell->text : "\xe2\x80\x93"; /* unknown: a dash, never 0 */
+        mb_strbuf_puts(page, i % t->n_columns ? "" : "<tr>");
+        mb_strbuf_puts(page, column_is_number(t, i % t->n_columns) ? "<td class=\"n\">" : strlen(text) > 44 ? "<td class=\"l\">" : "<td>");
+        mb_html_text(page, text);
+        mb_strbuf_puts(page, (i + 1) % t->n_columns ? "</td>" : "</td></tr>\n");
     }
     mb_strbuf_puts(page, "</tbody></table></div>\n");
 }

@@ -20,5 +20,6 @@ set tics nomirror out scale 0.6
 set key noautotitle
 set label 1 mb_foot at screen 0.008, screen 0 offset 0, character 0.75 font ",11" tc rgb "#80868B"
 mb_bar = 0.34
+mb_number(x) = x < 1 ? sprintf("%.3f", x) : x < 10 ? sprintf("%.2f", x) : x < 1000 ? sprintf("%.1f", x) : sprintf("%.0f", x)
 # Figures of bars: one row each, names at the left, height by rows.
-mb_bar_height(rows) = 92 + 26 * rows
+mb_bar_height(rows) = 98 + 26 * rows

@@ -7,7 +7,7 @@ do for [i = 1:|mb_series|] { do for [p = 1:4] { if (mb_series[i][1:1] eq sprintf
 do for [p = 1:4] { if (mb_of[p] ne "") { mb_panels = mb_panels + 1; mb_last = p } }
 mb_spans = 130.0
 mb_panel = 165.0
-mb_total = mb_spans + mb_panel * mb_panels + 52
+mb_total = mb_spans + mb_panel * mb_panels + 78
 set terminal svg size mb_width, mb_total noenhanced font "sans-serif,13" name "timeline"
 set multiplot
 set lmargin 10
@@ -23,7 +23,7 @@ set origin 0, mb_top / mb_total
 set tmargin 0.5
 set bmargin 0.6
 set format x ""
-if (mb_panels == 0) { set format x "%g"; set bmargin 3.6; set origin 0, 0; set size 1, 1; set xlabel "time since the repetition began (s)" }
+if (mb_panels == 0) { set format x "%g"; set bmargin 4.8; set origin 0, 0; set size 1, 1; set xlabel "time since the repetition began (s)" }
 set yrange [0.3 : 4.7]
 set ytics ("decode" 1, "prefill" 2, "tokenize" 3, "load" 4) scale 0
 plot $data using (strcol(1) eq "span" ? ($3 + $4) / 2 : NaN):5:3:4:($5 - 0.36):($5 + 0.36):5 with boxxyerror lc variable
@@ -41,8 +41,8 @@ do for [p = 1:4] { if (mb_of[p] ne "") {
         set format x "%g"
         set xlabel "time since the repetition began (s)"
         set bmargin 3.6
-        set size 1, (mb_panel + 46) / mb_total
-        set origin 0, (mb_top - 46) / mb_total
+        set size 1, (mb_panel + 50) / mb_total
+        set origin 0, (mb_top - 50) / mb_total
     }
     plot for [w in mb_of[p]] $data using (strcol(2) eq mb_series[w + 0] ? $3 : NaN):5 with lines lt (w + 0) title mb_series[w + 0][3:*]
 } }

@@ -17,11 +17,11 @@ missing(panel, what, source) AS (VALUES ('2', 'power', 'energy_uj'), ('3', 'freq
                                         ('1', 'memory', 'rss_anon_bytes')),
 x AS (
   SELECT 'span' AS kind, '0 ' || phase AS series, t0_ns / 1e9 AS x0_s, t1_ns / 1e9 AS x1_s,
-         CASE phase WHEN 'decode' THEN 1 WHEN 'prefill' THEN 2 WHEN 'tokenize' THEN 3 WHEN 'load' THEN 4 END AS y, n_events AS n
+         CASE phase WHEN 'decode' THEN 1 WHEN 'prefill' THEN 2 WHEN 'tokenize' THEN 3 WHEN 'load' THEN 4 END AS y, 1 AS n
   FROM v_phase WHERE trial_id = (SELECT trial_id FROM pick) AND phase IN ('decode', 'prefill', 'tokenize', 'load')
   UNION ALL
   SELECT 'curve', series, avg(t_us) / 1e6, avg(t_us) / 1e6, CASE series WHEN '4 hottest zone' THEN max(value) ELSE avg(value) END * max(unit),
-         count(*)
+         1
   FROM curve WHERE series IS NOT NULL GROUP BY series, step
   UNION ALL
   SELECT 'note', what || ' was not sampled (' || coalesce((SELECT group_concat(DISTINCT source || ': ' || reason) FROM v_unknown u

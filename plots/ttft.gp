@@ -1,8 +1,10 @@
 # columns: series, ms, share, n; rows of a series in rising order
-set terminal svg size mb_width, 400 + 20 * |mb_series| noenhanced font "sans-serif,13" name "ttft"
-set key outside below left Left reverse maxcols 1 samplen 2
-set bmargin 6 + 1.25 * |mb_series|
+mb_height = 388 + 20 * |mb_series|
+set terminal svg size mb_width, mb_height noenhanced font "sans-serif,13" name "ttft"
+set bmargin at screen (102.0 + 20 * |mb_series|) / mb_height
+set key at screen 0.1, screen (30.0 + 20 * |mb_series|) / mb_height left top Left reverse maxcols 1 samplen 2
 set rmargin 4
+set tmargin 0.6
 set logscale x
 set xlabel "time to first token (ms, logarithmic)"
 set ylabel "share of requests"
