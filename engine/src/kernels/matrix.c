@@ -152,8 +152,7 @@ static void row_from_panel(const struct eng_matrix *w, size_t row, float *x)
     one.n_blocks = 1;
     for (size_t b = 0; b < shape.n_blocks; b++) {
         uint8_t block[64];
-        one.scales_at = shape.scales_at + b * shape.scale_bytes - b * shape.code_bytes;
-        eng_panel_unpack_row(w->traits, &one, panel + b * shape.code_bytes, row % ENG_PANEL_ROWS, block);
+        eng_panel_unpack_row(w->traits, &one, panel + b * shape.block_bytes, row % ENG_PANEL_ROWS, block);
         w->traits->decode(block, x + b * w->traits->block_elems, w->traits->block_elems);
     }
 }

@@ -26,15 +26,8 @@ static struct parts parts_of(enum eng_type type)
 struct eng_panel_shape eng_panel_shape(const struct eng_type_traits *traits, size_t n_rows, size_t n_cols)
 {
     struct eng_panel_shape s = {.n_panels = (n_rows + ENG_PANEL_ROWS - 1) / ENG_PANEL_ROWS, .n_blocks = n_cols / traits->block_elems};
-    if (traits->block_elems == 1) {
-        s.code_bytes = traits->block_bytes * (size_t)ENG_PANEL_ROWS;
-    } else {
-        const struct parts parts = parts_of(traits->type);
-        s.code_bytes = parts.n_groups * 4 * ENG_PANEL_ROWS;
-        s.scale_bytes = parts.n_halves * 2 * ENG_PANEL_ROWS;
-    }
-    s.scales_at = s.n_blocks * s.code_bytes;
-    s.stride_bytes = (s.scales_at + s.n_blocks * s.scale_bytes + 63) & ~(size_t)63;
+    s.block_bytes = traits->block_bytes * (size_t)ENG_PANEL_ROWS;
+    s.stride_bytes = (s.n_blocks * s.block_bytes + 63) & ~(size_t)63;
     return s;
 }
 
@@ -47,16 +40,15 @@ static void pack_plain(size_t elem_bytes, const struct eng_panel_shape *shape, c
 static void pack_blocks(enum eng_type type, const struct eng_panel_shape *shape, const uint8_t *row, size_t i_row, uint8_t *panel)
 {
     const struct parts parts = parts_of(type);
-    for (size_t b = 0; b < shape->n_blocks; b++) {
-        uint8_t *scales = panel + shape->scales_at + b * shape->scale_bytes;
+    for (size_t b = 0; b < shape->n_blocks; b++, panel += shape->block_bytes) {
+        uint8_t *scales = panel + parts.n_groups * 4 * ENG_PANEL_ROWS;
         for (size_t i = 0; i < parts.n_halves; i++, row += 2)
             memcpy(scales + (i * ENG_PANEL_ROWS + i_row) * 2, row, 2);
-        uint8_t *codes = panel + b * shape->code_bytes + 4 * i_row;
         for (size_t g = 0; g < parts.n_groups; g++, row += 4) {
             uint32_t four;
             memcpy(&four, row, 4);
             four ^= parts.flip;
-            memcpy(codes + g * 4 * ENG_PANEL_ROWS, &four, 4);
+            memcpy(panel + (g * ENG_PANEL_ROWS + i_row) * 4, &four, 4);
         }
     }
 }
@@ -78,14 +70,13 @@ void eng_panel_pack(const struct eng_type_traits *traits, const struct eng_panel
 static void unpack_blocks(enum eng_type type, const struct eng_panel_shape *shape, const uint8_t *panel, size_t i_row, uint8_t *out)
 {
     const struct parts parts = parts_of(type);
-    for (size_t b = 0; b < shape->n_blocks; b++) {
-        const uint8_t *scales = panel + shape->scales_at + b * shape->scale_bytes;
+    for (size_t b = 0; b < shape->n_blocks; b++, panel += shape->block_bytes) {
+        const uint8_t *scales = panel + parts.n_groups * 4 * ENG_PANEL_ROWS;
         for (size_t i = 0; i < parts.n_halves; i++, out += 2)
             memcpy(out, scales + (i * ENG_PANEL_ROWS + i_row) * 2, 2);
-        const uint8_t *codes = panel + b * shape->code_bytes + 4 * i_row;
         for (size_t g = 0; g < parts.n_groups; g++, out += 4) {
             uint32_t four;
-            memcpy(&four, codes + g * 4 * ENG_PANEL_ROWS, 4);
+            memcpy(&four, panel + (g * ENG_PANEL_ROWS + i_row) * 4, 4);
             four ^= parts.flip;
             memcpy(out, &four, 4);
         }

@@ -2,15 +2,15 @@
  * panel.h - the packed weight layout that every vector kernel reads, the same on all machines.
  *
  * 16 rows make a panel, so that one vector register holds the same thing of 16 rows and no kernel ever sums across lanes. A panel
- * holds its codes, block after block, then its scales, block after block:
+ * is a row of blocks, each with its scales behind its codes, so that decoding one token reads one stream from end to end:
  *
- *   q8_0   codes[block][8 groups][16 rows][4 columns] u8, code + 128    scales[block][16] half
- *   q4_0   codes[block][4 groups][16 rows][4 bytes], as in the file:    scales[block][16] half
+ *   q8_0   u8 code[8 groups][16 rows][4 columns], code + 128           half d[16]              544 bytes
+ *   q4_0   u8 code[4 groups][16 rows][4 bytes], as in the file:        half d[16]              288
  *          low nibbles are group g (columns 4g..), high ones group g + 4
- *   q4_1   as q4_0                                                      scales[block][2][16] half: d, m
- *   f32    codes[column][16] float; f16 the same with halves; no scales
+ *   q4_1   as q4_0                                                     half d[16], m[16]       320
+ *   f32    float [16], one column; f16 the same with halves                                    64, 32
  *
- * Bytes per weight are those of the file; only the last panel is padded (rows of zeros). Codes start on cache lines.
+ * Bytes per weight are those of the file; only the last panel is padded, with rows of zeros. Panels begin on cache lines.
  */
 #ifndef ENG_KERNELS_PANEL_H
 #define ENG_KERNELS_PANEL_H
@@ -24,9 +24,7 @@
 
 struct eng_panel_shape {
     size_t n_panels, n_blocks;  /* blocks of a row; for f32 and f16 a "block" is one column */
-    size_t code_bytes;          /* of one block of one panel */
-    size_t scale_bytes;
-    size_t scales_at;           /* offset of the scales within a panel */
+    size_t block_bytes;         /* of one block of one panel */
     size_t stride_bytes;        /* from panel to panel, multiple of 64 */
 };
 

@@ -45,22 +45,21 @@ ENG_INLINE void tile_f32_blocks(enum eng_type type, size_t n_tokens, const struc
                                 size_t token)
 {
     const size_t ldx = job->ldx;
-    const uint8_t *scales = panel + job->shape.scales_at;
     const float *x = job->x + token * ldx;
     struct sums s;
     sums_begin(&s, n_tokens);
-    for (size_t b = 0; b < job->shape.n_blocks; b++, scales += job->shape.scale_bytes, x += ENG_BLOCK) {
+    for (size_t b = 0; b < job->shape.n_blocks; b++, panel += block_bytes(type), x += ENG_BLOCK) {
         vf16 d, m;
-        load_scales(type, scales, &d, &m);
+        load_scales(type, panel + code_bytes(type), &d, &m);
         if (type == ENG_TYPE_Q8_0) {
-            for (int g = 0; g < 8; g++, panel += 64)
-                add_group(&s, n_tokens, vi_load(panel), d, m, x + 4 * g, ldx);
+            for (int g = 0; g < 8; g++)
+                add_group(&s, n_tokens, vi_load(panel + 64 * g), d, m, x + 4 * g, ldx);
             continue;
         }
         for (int g = 0; g < 4; g++)
             add_group(&s, n_tokens, vi_low_nibbles(vi_load(panel + 64 * g)), d, m, x + 4 * g, ldx);
-        for (int g = 0; g < 4; g++, panel += 64)
-            add_group(&s, n_tokens, vi_high_nibbles(vi_load(panel)), d, m, x + 16 + 4 * g, ldx);
+        for (int g = 0; g < 4; g++)
+            add_group(&s, n_tokens, vi_high_nibbles(vi_load(panel + 64 * g)), d, m, x + 16 + 4 * g, ldx);
     }
     sums_end(&s, n_tokens, job, row, token);
 }

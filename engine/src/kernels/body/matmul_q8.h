@@ -10,7 +10,7 @@
 
 #include "kernels/body/panels.h"
 
-#define PREFETCH_BYTES 2048 /* ahead of a stream that comes from memory; the hardware's own prefetch stops at 4 KiB pages */
+#define PREFETCH_BYTES 4096 /* ahead in the one stream that decoding reads; the hardware's own prefetch stops at page ends */
 
 ENG_INLINE void load_codes(enum eng_type type, const uint8_t *p, vi16 codes[8])
 {
@@ -37,11 +37,11 @@ ENG_INLINE int32_t start_of(enum eng_type type, const struct eng_q8_group *group
 }
 
 /* sum[t] += one block, for tokens slot .. slot + n - 1 of the group. */
-ENG_INLINE void add_block(enum eng_type type, size_t n, const uint8_t *codes, const uint8_t *scales, const struct eng_q8_group *group,
-                          size_t slot, vf16 sum[])
+ENG_INLINE void add_block(enum eng_type type, size_t n, const uint8_t *block, const struct eng_q8_group *group, size_t slot, vf16 sum[])
 {
+    const uint8_t *scales = block + code_bytes(type);
     vi16 code[8], dot[TILE_Q8];
-    load_codes(type, codes, code);
+    load_codes(type, block, code);
     ENG_UNROLL
     for (size_t t = 0; t < n; t++)
         dot[t] = vi_set1(start_of(type, group, slot + t));
@@ -61,18 +61,16 @@ ENG_INLINE void add_block(enum eng_type type, size_t n, const uint8_t *codes, co
 ENG_INLINE void tile_q8(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row, size_t token)
 {
     const size_t n_blocks = job->shape.n_blocks;
-    const size_t code_bytes = type == ENG_TYPE_Q8_0 ? 512 : 256, scale_bytes = type == ENG_TYPE_Q4_1 ? 64 : 32;
-    const uint8_t *scales = panel + job->shape.scales_at;
     const struct eng_q8_group *group = job->q8 + token / ENG_Q8_TOKENS * n_blocks;
     vf16 sum[TILE_Q8];
     ENG_UNROLL
     for (size_t t = 0; t < n_tokens; t++)
         sum[t] = vf_set1(0.0f);
-    for (size_t b = 0; b < n_blocks; b++, panel += code_bytes, scales += scale_bytes, group++) {
+    for (size_t b = 0; b < n_blocks; b++, panel += block_bytes(type), group++) {
         if (n_tokens == 1)
-            for (size_t i = 0; i < code_bytes; i += 64)
+            for (size_t i = 0; i < block_bytes(type); i += 64)
                 __builtin_prefetch(panel + i + PREFETCH_BYTES);
-        add_block(type, n_tokens, panel, scales, group, token % ENG_Q8_TOKENS, sum);
+        add_block(type, n_tokens, panel, group, token % ENG_Q8_TOKENS, sum);
     }
     ENG_UNROLL
     for (size_t t = 0; t < n_tokens; t++)

@@ -4,6 +4,17 @@
 
 #include "kernels/kernel.h"
 
+/* Bytes of codes in a block; its scales follow. */
+ENG_INLINE size_t code_bytes(enum eng_type type)
+{
+    return type == ENG_TYPE_Q8_0 ? 512 : 256;
+}
+
+ENG_INLINE size_t block_bytes(enum eng_type type)
+{
+    return code_bytes(type) + (type == ENG_TYPE_Q4_1 ? 64 : 32);
+}
+
 /* The scale half-rows of one block of a panel as "w = code x d + m"; @type is a constant where this is inlined. */
 ENG_INLINE void load_scales(enum eng_type type, const uint8_t *scales, vf16 *d, vf16 *m)
 {

@@ -62,6 +62,16 @@ ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; }
  * Tokens go innermost: n independent sums hide the instruction's latency, one after the other would not. */
 ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
 {
+    if (n == 1) { /* two sums, for the same reason */
+        vi16 other = _mm512_setzero_si512();
+        ENG_UNROLL
+        for (int g = 0; g < 8; g += 2) {
+            sum[0] = _mm512_dpbusd_epi32(sum[0], codes[g], _mm512_set1_epi32(eng_load_i32(q[0] + 4 * g)));
+            other = _mm512_dpbusd_epi32(other, codes[g + 1], _mm512_set1_epi32(eng_load_i32(q[0] + 4 * g + 4)));
+        }
+        sum[0] = _mm512_add_epi32(sum[0], other);
+        return;
+    }
     ENG_UNROLL
     for (int g = 0; g < 8; g++) {
         ENG_UNROLL
