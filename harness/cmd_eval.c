@@ -2,10 +2,12 @@
  * cmd_eval.c - `meltbench eval`: accuracy of a configuration by likelihood (lm-eval's rules), or perplexity of a text; a table of
  * scores with their standard error on standard output.
  */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/direct.h"
 #include "harness/options.h"
@@ -34,6 +36,7 @@ static const struct mb_opt_row eval_rows[] = {
 
 struct eval_state {
     json_t *rows;
+    bool alone; /* one configuration: its label, which names what differs, says nothing */
     char failure[700];
 };
 
@@ -52,13 +55,20 @@ static void take_scores(void *user, const struct mb_plan_cell *cell, const struc
     for (size_t i = 0; i < record->n_metrics; i++) {
         const struct mb_record_metric *m = &record->metrics[i];
         const bool share = m->metric == MB_METRIC_ACCURACY || m->metric == MB_METRIC_ACCURACY_NORM;
-        if (isnan(m->value) || !(share || m->metric == MB_METRIC_PERPLEXITY))
+        if (!share && m->metric != MB_METRIC_PERPLEXITY)
             continue;
+        if (isnan(m->value)) {
+            if (!st->failure[0])
+                snprintf(st->failure, sizeof(st->failure), "%s: %s", mb_metric_rows[m->metric].name, m->reason ? m->reason : "unknown");
+            continue;
+        }
         const double n = mb_record_value(record, MB_METRIC_N_QUESTIONS, m->scope);
-        json_t *row = json_pack("{s:s,s:s,s:s,s:f}", "configuration", cell->label, "task", *m->scope ? m->scope : "all", "metric",
+        json_t *row = json_pack("{s:s,s:s,s:s,s:f}", "configuration", st->alone ? cell->cell.axis[MB_AXIS_MODEL] : cell->label, "task", *m->scope ? m->scope : "all", "metric",
                                 mb_metric_rows[m->metric].name, "value", m->value);
         json_object_set_new(row, "stderr", share && n > 1 ? json_real(sqrt(m->value * (1 - m->value) / (n - 1))) : json_null());
         json_object_set_new(row, "n", isnan(n) ? json_null() : json_integer(llround(n)));
+        for (int a = 0; a < MB_AXIS_N; a++)
+            json_object_set_new(row, mb_axis_rows[a].key, json_string(cell->cell.axis[a]));
         json_array_append_new(st->rows, row);
     }
 }
@@ -82,19 +92,26 @@ static void print_rows(const json_t *rows, const char *format)
     }
 }
 
+/* A file of the folder that the user stands in goes by its full path: the worker and the data folders know nothing of that folder. */
+static json_t *file_or_name(const char *text)
+{
+    char full[PATH_MAX];
+    return json_string(strchr(text, '.') && access(text, R_OK) == 0 && realpath(text, full) ? full : text);
+}
+
 static json_t *options_of_flags(const struct eval_options *o)
 {
     if (!o->perplexity) {
         json_t *tasks = json_array();
         char *copy = strdup(o->tasks), *save = NULL;
         for (char *t = copy ? strtok_r(copy, ",", &save) : NULL; t; t = strtok_r(NULL, ",", &save))
-            json_array_append_new(tasks, json_string(t));
+            json_array_append_new(tasks, file_or_name(t));
         free(copy);
         return json_pack("{s:o,s:i}", "tasks", tasks, "limit", (int)o->limit);
     }
     json_t *options = json_pack("{s:i}", "chunks", (int)o->chunks);
     if (o->text)
-        json_object_set_new(options, "file", json_string(o->text));
+        json_object_set_new(options, "file", file_or_name(o->text));
     return options;
 }
 
@@ -136,6 +153,7 @@ static int eval_main(int argc, char **argv)
     if (!rc) {
         mb_direct_say_refused(plan);
         st.rows = json_array();
+        st.alone = plan->n_cells == 1;
         struct mb_session_options so = {.quiet = o.quiet, .no_warmup = true, .on_trial = take_scores, .user = &st};
         rc = mb_direct_run(plan, o.db, &so, &result, &err);
     }
@@ -145,5 +163,7 @@ static int eval_main(int argc, char **argv)
         fprintf(stderr, "meltbench: %s\n", st.failure);
     json_decref(st.rows);
     mb_plan_free(plan);
-    return rc ? mb_complain(&mb_command_eval, &err) : mb_direct_exit(&result);
+    if (rc)
+        return mb_complain(&mb_command_eval, &err);
+    return st.failure[0] ? 1 : mb_direct_exit(&result);
 }

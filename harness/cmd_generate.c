@@ -103,17 +103,23 @@ static char *read_prompt(const char *path, struct mb_error *err)
     char *text = NULL;
     size_t cap = 0;
     if (!in) {
-        mb_fail_errno(err, MB_EINVAL, "%s", path);
+        mb_fail_errno(err, MB_ENOENT, "%s", path);
         return NULL;
     }
     const ssize_t n = getdelim(&text, &cap, '\0', in);
-    if (n < 0) {
-        free(text);
-        text = NULL;
-        mb_fail(err, MB_EINVAL, "%s: nothing to read", path);
-    }
+    int rc = MB_OK;
+    if (ferror(in))
+        rc = mb_fail_errno(err, MB_EIO, "%s", path);
+    else if (n > 0 && text[n - 1] == '\0')
+        rc = mb_fail(err, MB_EINVAL, "%s: a prompt is text, and byte %zd of this is zero", path, n);
+    else if (n < 0)
+        rc = mb_fail(err, MB_EINVAL, "%s: nothing to read", path);
     if (in != stdin)
         fclose(in);
+    if (rc) {
+        free(text);
+        text = NULL;
+    }
     return text;
 }
 
@@ -131,6 +137,8 @@ const struct mb_command mb_command_generate = {
 
 static int plan_of_flags(const struct generate_options *o, const char *prompt, struct mb_plan **plan, struct mb_error *err)
 {
+    if (!*prompt)
+        return mb_fail(err, MB_EINVAL, "the prompt is empty: there is nothing to go on from");
     json_t *options = json_pack("{s:s,s:i,s:i,s:i,s:s,s:i,s:s}", "text", prompt, "max_gen", (int)o->n_gen, "chat", (int)o->chat, "ignore_eos",
                                 (int)o->ignore_eos, "temperature", o->temperature, "top_k", (int)o->top_k, "top_p", o->top_p);
     if (!options)
@@ -170,7 +178,7 @@ static int generate_main(int argc, char **argv)
         rc = plan_of_flags(&o, o.prompt ? o.prompt : from_file, &plan, &err);
     if (!rc) {
         st.stats = o.stats;
-        struct mb_session_options so = {.quiet = true, .no_warmup = true, .on_trial = take_answer, .user = &st};
+        struct mb_session_options so = {.quiet = true, .no_warmup = true, .stop_at_once = true, .on_trial = take_answer, .user = &st};
         rc = mb_direct_run(plan, o.db, &so, &result, &err);
     }
     if (!rc && st.failure[0])

@@ -26,9 +26,9 @@ int mb_direct_run(const struct mb_plan *plan, const char *db_path, struct mb_ses
 
 int mb_direct_exit(const struct mb_session_result *result)
 {
-    if (result->n_failed)
+    if (result->n_failed || (result->n_invalid && !result->n_ok))
         return 1;
-    return result->n_ok || result->n_invalid ? 0 : mb_status_exit(MB_ENOTSUP);
+    return result->n_ok ? 0 : mb_status_exit(MB_ENOTSUP);
 }
 
 size_t mb_direct_say_refused(const struct mb_plan *plan)

@@ -10,7 +10,7 @@
 int mb_direct_run(const struct mb_plan *plan, const char *db_path, struct mb_session_options *options, struct mb_session_result *result,
                   struct mb_error *err) MB_MUST_CHECK;
 
-/** mb_direct_exit() - the exit code of such a command: 1 when a repetition failed, 77 when nothing could be run, else 0. */
+/** mb_direct_exit() - the exit code of such a command: 1 when a repetition failed or none is valid, 77 when nothing could be run, else 0. */
 int mb_direct_exit(const struct mb_session_result *result);
 
 /** mb_direct_say_refused() - "meltbench: skipped CELL: reason" on stderr for cells that the plan refused; their number. */

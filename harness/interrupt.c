@@ -35,7 +35,7 @@ unsigned mb_interrupt_count(struct mb_interrupt *in)
     while (in->fd >= 0 && read(in->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
         if (++in->n == 1 && in->on_first)
             in->on_first(in->user);
-    return in->n;
+    return in->n + (in->n && in->at_once);
 }
 
 unsigned mb_interrupt_sleep(struct mb_interrupt *in, uint64_t ns)

@@ -15,6 +15,7 @@
 struct mb_interrupt {
     int fd;                     /* readable when one came: for poll(2) */
     unsigned n;                 /* how many came */
+    bool at_once;               /* nothing is worth finishing: the first one counts as two */
     sigset_t mask_before;       /* given back by mb_interrupt_close() */
     void (*on_first)(void *user);
     void *user;

@@ -153,6 +153,7 @@ int mb_session_run(const struct mb_plan *plan, const struct mb_session_options *
     int rc = s.cell_ids && s.done && s.order ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for %zu cells", plan->n_cells);
     if (rc == MB_OK)
         rc = mb_interrupt_open(&s.interrupt, say_stopping, &s.progress, err);
+    s.interrupt.at_once = options->stop_at_once;
     if (rc == MB_OK && options->db)
         rc = open_run(&s, err);
     if (rc == MB_OK && !result->was_finished) {

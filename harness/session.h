@@ -23,6 +23,7 @@ struct mb_session_options {
     bool again;                /* start a new run beside a finished or unfinished one */
     bool quiet;                /* no progress */
     bool no_warmup;
+    bool stop_at_once;         /* the first Ctrl-C ends the repetition under way: nobody waits for a figure (generate) */
     /** Optional: each finished repetition, after it was stored. */
     void (*on_trial)(void *user, const struct mb_plan_cell *cell, const struct mb_record *record);
     void *user;

@@ -52,6 +52,8 @@ static int perplexity_open(void *state, const struct mb_cell *cell, struct mb_wo
     free(path);
     if (rc != MB_OK)
         return rc;
+    if (s->text.n_bytes < s->n_ctx)
+        return mb_fail(err, MB_EINVAL, "perplexity: a text of %zu bytes has no chunk of %" PRIu32 " tokens", s->text.n_bytes, s->n_ctx);
     /* A token has at least one byte: no text has more chunks than this. */
     const uint32_t most = (uint32_t)(s->text.n_bytes / s->n_ctx) + 1;
     *need = (struct mb_workload_need){
