@@ -31,7 +31,7 @@ struct mb_site {
     struct mb_result result;          /* its arrays are ours */
     uint32_t *tokens;                 /* of the whole repetition, for the output hash */
     size_t n_tokens, cap_tokens;
-    uint64_t n_prompt, n_gen, n_drafted, n_accepted;
+    uint64_t n_prompt, n_gen;         /* sums of the repetition */
 };
 
 static void set_stage(struct mb_site *s, enum mb_worker_stage stage)
@@ -228,8 +228,6 @@ static int keep_tokens(struct mb_site *s, struct mb_error *err)
     s->n_tokens += n;
     s->n_prompt += rs->n_prompt;
     s->n_gen += rs->n_gen;
-    s->n_drafted += rs->n_drafted;
-    s->n_accepted += rs->n_accepted;
     return MB_OK;
 }
 
@@ -283,6 +281,8 @@ static int run_requests(struct mb_site *s, struct mb_request *rq, int more, stru
 {
     const struct mb_event_sink sink = {put_event, s};
     int rc = more < 0 ? more : MB_OK;
+    if (more == 0)
+        invalid(r, "the workload asked nothing");
     for (uint32_t i = 0; more > 0; i++) {
         const size_t first = r->n_events;
         rc = s->runner->run(s->runner_state, rq, &s->result, &sink, err);
@@ -315,10 +315,6 @@ static int add_own_metrics(struct mb_site *s, struct mb_record *r, struct mb_err
     int rc = add(r, MB_METRIC_N_PROMPT, (double)s->n_prompt);
     if (rc == MB_OK)
         rc = add(r, MB_METRIC_N_GEN, (double)s->n_gen);
-    if (rc == MB_OK && s->n_drafted > 0)
-        rc = add(r, MB_METRIC_EXIT_DRAFTED, (double)s->n_drafted);
-    if (rc == MB_OK && s->n_drafted > 0)
-        rc = add(r, MB_METRIC_EXIT_ACCEPTED, (double)s->n_accepted);
     if (rc == MB_OK && s->n_tokens > 0) {
         char hex[MB_DIGEST_HEX];
         rc = mb_digest_bytes(s->tokens, s->n_tokens * sizeof(*s->tokens), hex, err);
@@ -351,7 +347,7 @@ static int begin_record(struct mb_site *s, struct mb_record *r, struct mb_error 
     r->n_events = s->load.n_events;
     s->load.n_events = 0; /* they belong to one repetition only */
     s->n_tokens = 0;
-    s->n_prompt = s->n_gen = s->n_drafted = s->n_accepted = 0;
+    s->n_prompt = s->n_gen = 0;
     s->overflow = false;
     s->record = r;
     return rc;
