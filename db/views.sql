@@ -353,7 +353,8 @@ CREATE VIEW v_method AS
 WITH c AS MATERIALIZED (SELECT * FROM v_cell)
 SELECT m.run_id, m.cell_id, b.cell_id AS baseline_cell_id, m.i_cell, m.label, m.shape, m.quant, m.threads, m.early_exit, m.token_reduction,
        m.early_exit = 'none' AND m.token_reduction = 'none' AS is_baseline, m.n_ok,
-       m.decode_tps, m.decode_tps_lo, m.decode_tps_hi, b.decode_tps AS baseline_tps, m.decode_tps / b.decode_tps AS speedup,
+       m.decode_tps, m.decode_tps_lo, m.decode_tps_hi, b.decode_tps AS baseline_tps, b.decode_tps_lo AS baseline_tps_lo,
+       b.decode_tps_hi AS baseline_tps_hi, m.decode_tps / b.decode_tps AS speedup, m.ci_coverage,
        m.exit_drafted_tokens AS drafted, m.exit_accepted_tokens AS accepted, m.exit_accepted_tokens / m.exit_drafted_tokens AS acceptance,
        m.kept_tokens AS kept, m.seen_tokens AS seen, m.kept_tokens / m.seen_tokens AS kept_ratio,
        m.kv_bytes, m.rss_peak_bytes, b.rss_peak_bytes AS baseline_rss_peak_bytes,
@@ -364,13 +365,14 @@ FROM c m JOIN c b ON b.run_id = m.run_id AND b.model = m.model AND b.runner = m.
   AND b.workload = m.workload AND b.options = m.options AND b.early_exit = 'none' AND b.token_reduction = 'none'
 WHERE m.decode_tps IS NOT NULL AND b.decode_tps IS NOT NULL;
 
--- v_problem: what did not give a number, and why: cells refused when the plan was expanded, repetitions that failed, were skipped or are
---   invalid (equal reasons of a cell counted), and cells whose repetitions are not all there (the run was interrupted).
+-- v_problem: what did not give a number, and why: cells refused when the plan was expanded (once, not again for the skipped repetition that
+--   stands for them), repetitions that failed, were skipped or are invalid (equal reasons of a cell counted), and cells whose repetitions are not all there (the run was interrupted).
 CREATE VIEW v_problem AS
 SELECT run_id, i_cell, id AS cell_id, 'refused' AS what, '' AS kind, 1 AS n, refused AS reason FROM cell WHERE refused IS NOT NULL
 UNION ALL
 SELECT c.run_id, c.i_cell, c.id, t.status, t.kind, count(*), t.reason
-FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.status <> 'ok' GROUP BY c.id, t.status, t.kind, t.reason
+FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.status <> 'ok' AND (c.refused IS NULL OR t.status <> 'skipped')
+GROUP BY c.id, t.status, t.kind, t.reason
 UNION ALL
 SELECT c.run_id, c.i_cell, c.id, 'unfinished', 'measured', c.repetitions - count(t.id),
        CASE WHEN r.state = 'running' THEN 'the run has not finished: meltbench run PLAN continues it'
@@ -400,11 +402,11 @@ CREATE VIEW v_run AS
 SELECT r.id AS run_id, r.started_utc, r.finished_utc, r.state, r.conditions, p.name AS plan, p.hash AS plan_hash, b.version, b.commit_id,
        b.compiler, b.flags, b.type AS build_type, b.sanitizer, b.binary_sha256, d.name AS device, d.cpu, d.n_cores, d.memory_bytes,
        d.kernel, d.facts, d.fingerprint,
-       (SELECT count(*) FROM cell c WHERE c.run_id = r.id) AS n_cells,
-       (SELECT count(*) FROM cell c JOIN trial t ON t.cell_id = c.id WHERE c.run_id = r.id AND t.kind = 'measured') AS n_trials,
-       (SELECT count(*) FROM cell c JOIN trial t ON t.cell_id = c.id WHERE c.run_id = r.id AND t.kind = 'measured' AND t.status = 'ok')
-         AS n_ok
-FROM run r JOIN plan p ON p.id = r.plan_id JOIN build b ON b.id = r.build_id JOIN device d ON d.id = r.device_id;
+       (SELECT count(*) FROM cell c WHERE c.run_id = r.id) AS n_cells, coalesce(t.n, 0) AS n_trials, coalesce(t.n_ok, 0) AS n_ok,
+       coalesce(t.n_skipped, 0) AS n_skipped, coalesce(t.n - t.n_ok - t.n_skipped, 0) AS n_failed -- or invalid
+FROM run r JOIN plan p ON p.id = r.plan_id JOIN build b ON b.id = r.build_id JOIN device d ON d.id = r.device_id
+LEFT JOIN (SELECT c.run_id, count(*) AS n, sum(t.status = 'ok') AS n_ok, sum(t.status = 'skipped') AS n_skipped
+           FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.kind = 'measured' GROUP BY c.run_id) t ON t.run_id = r.id;
 
 -- v_run_model: models that the cells of a run executed.
 CREATE VIEW v_run_model AS

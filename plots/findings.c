@@ -42,6 +42,17 @@ static void put_rate(struct mb_strbuf *s, const struct mb_table *t)
     mb_strbuf_puts(s, ")");
 }
 
+/* What keeps a difference of two medians from being shown: no interval, overlapping ones, or ones that seldom cover the median. */
+static void put_doubt(struct mb_strbuf *s, const struct mb_table *t)
+{
+    if (isnan(num(t, "lo")) || isnan(num(t, "base_lo")))
+        mb_strbuf_puts(s, "; too few repetitions for an interval");
+    else if (num(t, "lo") <= num(t, "base_hi") && num(t, "base_lo") <= num(t, "hi"))
+        mb_strbuf_puts(s, "; the intervals overlap: no difference is shown");
+    else if (num(t, "coverage") < 0.9)
+        mb_strbuf_printf(s, "; intervals of %.0f %% are weak: more repetitions would settle it", 100 * num(t, "coverage"));
+}
+
 static void say_speed(struct mb_strbuf *s, const struct mb_table *t)
 {
     if (num(t, "same") == 1) {
@@ -64,10 +75,8 @@ static void say_speed(struct mb_strbuf *s, const struct mb_table *t)
         put_range(s, num(t, "base_lo"), num(t, "base_hi"));
     }
     mb_strbuf_puts(s, ")");
-    if (isnan(num(t, "lo")) || isnan(num(t, "base_hi")))
-        mb_strbuf_puts(s, "; too few repetitions for an interval.");
-    else
-        mb_strbuf_puts(s, num(t, "lo") <= num(t, "base_hi") ? "; the intervals overlap: no difference is shown." : ".");
+    put_doubt(s, t);
+    mb_strbuf_puts(s, ".");
 }
 
 static void say_quality(struct mb_strbuf *s, const struct mb_table *t)
@@ -83,8 +92,11 @@ static void say_quality(struct mb_strbuf *s, const struct mb_table *t)
                      txt(t, "label"), num(t, "accuracy"), num(t, "base_accuracy"), num(t, "base_lo"), num(t, "base_hi"), num(t, "n"));
     if (!isnan(size) && !isnan(base_size))
         mb_strbuf_printf(s, ", %.0f MiB of weights against %.0f", size, base_size);
-    if (!isnan(tps) && !isnan(base_tps))
+    if (!isnan(tps) && !isnan(base_tps)) {
         mb_strbuf_printf(s, ", decoding %.2f times as fast", tps / base_tps);
+        if (isnan(num(t, "tps_lo")) || num(t, "tps_lo") <= num(t, "base_tps_hi"))
+            mb_strbuf_puts(s, " (not shown to be faster)");
+    }
     if (num(t, "n_worse") > 0)
         mb_strbuf_printf(s, "; %.0f of %.0f settings fall below that interval", num(t, "n_worse"), num(t, "n_settings"));
     mb_strbuf_puts(s, ".");
@@ -101,7 +113,9 @@ static void say_method(struct mb_strbuf *s, const struct mb_table *t)
         mb_strbuf_printf(s, ", keeping %.0f of %.0f tokens", num(t, "kept"), num(t, "seen"));
     if (!isnan(num(t, "same_output")))
         mb_strbuf_puts(s, num(t, "same_output") == 1 ? "; the output is the same token for token" : "; the output differs");
-    mb_strbuf_puts(s, speedup < 1 ? ": here it costs time." : ".");
+    mb_strbuf_puts(s, speedup < 1 ? "; here it costs time" : "");
+    put_doubt(s, t);
+    mb_strbuf_puts(s, ".");
 }
 
 static void say_energy(struct mb_strbuf *s, const struct mb_table *t)
@@ -152,13 +166,15 @@ static const struct {
      "f AS (SELECT c.* FROM c JOIN b ON c.model_name = b.model_name WHERE c.accuracy >= b.accuracy_lo"
      " ORDER BY c.decode_tps DESC, c.weight_bytes, c.i_cell LIMIT 1)"
      "SELECT f.label, f.accuracy, f.n_questions AS n, f.decode_tps AS tps, f.weight_bytes / 1048576.0 AS mib, b.accuracy AS base_accuracy,"
-     " b.accuracy_lo AS base_lo, b.accuracy_hi AS base_hi, b.decode_tps AS base_tps, b.weight_bytes / 1048576.0 AS base_mib,"
+     " b.accuracy_lo AS base_lo, b.accuracy_hi AS base_hi, b.decode_tps AS base_tps, f.decode_tps_lo AS tps_lo,"
+     " b.decode_tps_hi AS base_tps_hi, b.weight_bytes / 1048576.0 AS base_mib,"
      " f.setting = b.setting AS same, (SELECT count(*) FROM c) AS n_settings,"
      " (SELECT count(*) FROM c WHERE accuracy < b.accuracy_lo) AS n_worse FROM f JOIN b", say_quality},
     {"method",
      "SELECT CASE WHEN early_exit = 'none' THEN 'Token reduction' ELSE 'Early exit' END AS what,"
      " CASE WHEN early_exit = 'none' THEN token_reduction WHEN token_reduction = 'none' THEN early_exit"
      "  ELSE early_exit || ' with ' || token_reduction END AS method, shape || ', ' || quant || ', ' || threads || ' threads' AS label, speedup,"
+     " decode_tps_lo AS lo, decode_tps_hi AS hi, baseline_tps_lo AS base_lo, baseline_tps_hi AS base_hi, ci_coverage AS coverage,"
      " acceptance, CASE WHEN token_reduction <> 'none' THEN kept END AS kept, seen, same_output"
      " FROM v_method WHERE run_id = :run AND NOT is_baseline ORDER BY speedup DESC, i_cell LIMIT 1", say_method},
     {"energy",

@@ -6,6 +6,8 @@ set key at screen 0.1, screen (30.0 + 20 * |mb_series|) / mb_height left top Lef
 set rmargin 4
 set tmargin 0.6
 set logscale x
+set format x "%g"
+set xrange [0.001 < * : *] # a draft accepted with others comes within a microsecond
 set xlabel "time between two tokens (ms, logarithmic)"
 set ylabel "share of gaps"
 set yrange [0 : 1.02]

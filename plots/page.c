@@ -28,7 +28,8 @@ static void put_facts(struct mb_strbuf *page, const struct mb_table *run)
     mb_strbuf_printf(&text, "%s %s", of(run, "version"), of(run, "commit_id"));
     put_fact(page, "meltbench", mb_strbuf_text(&text));
     mb_strbuf_clear(&text);
-    mb_strbuf_printf(&text, "%s ok of %s in %s cells%s", of(run, "n_ok"), of(run, "n_trials"), of(run, "n_cells"),
+    mb_strbuf_printf(&text, "%s ok, %s failed, %s skipped in %s cells%s", of(run, "n_ok"), of(run, "n_failed"),
+                     of(run, "n_skipped"), of(run, "n_cells"),
                      strcmp(of(run, "state"), "running") == 0 ? " (not finished)" : "");
     put_fact(page, "Repetitions", mb_strbuf_text(&text));
     mb_strbuf_puts(page, "</dl>\n");

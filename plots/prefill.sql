@@ -1,4 +1,4 @@
 -- Prefill rate of every cell that generates, fastest first within a shape.
-SELECT label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run) > 1 THEN ' · ' || replace(shape, 'micro ', '') ELSE '' END AS label,
+SELECT label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run AND shape NOT IN ('accuracy', 'perplexity')) > 1 THEN ' · ' || replace(shape, 'micro ', '') ELSE '' END AS label,
        prefill_tps, prefill_tps_lo, prefill_tps_hi, n_ok AS n, ci_coverage
 FROM v_cell WHERE run_id = :run AND prefill_tps IS NOT NULL AND workload IN ('micro', 'chat') ORDER BY shape NOT LIKE 'micro%', shape, prefill_tps DESC, i_cell;

@@ -24,10 +24,10 @@ x AS (
          1
   FROM curve WHERE series IS NOT NULL GROUP BY series, step
   UNION ALL
-  SELECT 'note', what || ' was not sampled (' || coalesce((SELECT group_concat(DISTINCT source || ': ' || reason) FROM v_unknown u
+  SELECT 'note', what || ' was not sampled (' || coalesce((SELECT group_concat(source || ': ' || reason, '; ') FROM v_unknown u
            WHERE u.run_id = :run AND u.name = m.source AND u.scope = ''), 'not collected') || ')', NULL, NULL, NULL, NULL
   FROM missing m WHERE EXISTS (SELECT 1 FROM pick) AND NOT EXISTS (SELECT 1 FROM curve WHERE substr(series, 1, 1) = panel)
   UNION ALL
-  SELECT 'note', 'shown: ' || n.label || ', ' || n.shape || ', repetition ' || t.repetition, NULL, NULL, NULL, NULL
+  SELECT 'note', 'Shown: ' || n.label || ', ' || n.shape || ', repetition ' || t.repetition, NULL, NULL, NULL, NULL
   FROM v_trial t JOIN v_name n ON n.cell_id = t.cell_id WHERE t.trial_id = (SELECT trial_id FROM pick))
 SELECT * FROM x ORDER BY kind DESC, series, x0_s;

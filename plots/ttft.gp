@@ -6,6 +6,7 @@ set key at screen 0.1, screen (30.0 + 20 * |mb_series|) / mb_height left top Lef
 set rmargin 4
 set tmargin 0.6
 set logscale x
+set format x "%g"
 set xlabel "time to first token (ms, logarithmic)"
 set ylabel "share of requests"
 set yrange [0 : 1.02]
