@@ -15,12 +15,14 @@
 #define PROMPT_SHARE 0.2      /* time of a prompt token in units of a generated one */
 #define BYTES_PER_TOKEN 4.0   /* of English text */
 
+static const double unknown = (double)NAN;
+
 enum { BLOCK_BYTES = 64 << 20, PASSES = 3 };
 
 double mb_estimate_bandwidth(void)
 {
     uint64_t *block = malloc(BLOCK_BYTES);
-    volatile uint64_t sink = 0;
+    volatile uint64_t sink; /* the sums are not used, yet have to be made */
     double best = 0;
     if (!block)
         return 0;
@@ -30,7 +32,8 @@ double mb_estimate_bandwidth(void)
         uint64_t sum = 0;
         for (size_t i = 0; i < BLOCK_BYTES / sizeof(*block); i++)
             sum += block[i];
-        sink += sum;
+        sink = sum;
+        (void)sink;
         const double rate = BLOCK_BYTES / ((double)(mb_clock_ns() - begin_ns + 1) * 1e-9);
         best = rate > best ? rate : best;
     }
@@ -45,7 +48,7 @@ static double measured_s(struct mb_db *db, const char *hash)
                               "AND t.status = 'ok' ORDER BY t.duration_ns LIMIT 1 OFFSET (SELECT count(*) / 2 FROM trial t JOIN cell c "
                               "ON c.id = t.cell_id WHERE c.hash = ?1 AND t.kind = 'measured' AND t.status = 'ok')";
     sqlite3_stmt *query = NULL;
-    double seconds = NAN;
+    double seconds = unknown;
     if (sqlite3_prepare_v2(mb_db_handle(db), sql, -1, &query, NULL) == SQLITE_OK &&
         sqlite3_bind_text(query, 1, hash, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW)
         seconds = (double)sqlite3_column_int64(query, 0) * 1e-9;
@@ -77,9 +80,9 @@ static double trial_work(const struct mb_cell *cell)
     double work = 0;
     void *state = calloc(1, ops->state_size ? ops->state_size : 1);
     if (!state)
-        return NAN;
+        return unknown;
     if (ops->open(state, cell, &need, &ignored))
-        work = NAN;
+        work = unknown;
     else
         ops->begin(state, 0);
     struct mb_request rq = {0};
@@ -93,7 +96,7 @@ static double trial_work(const struct mb_cell *cell)
 
 struct mb_estimate mb_estimate_cell(const struct mb_plan *plan, const struct mb_plan_cell *cell, struct mb_db *db, double bytes_per_s)
 {
-    struct mb_estimate e = {.trial_s = NAN, .cell_s = NAN};
+    struct mb_estimate e = {.trial_s = unknown, .cell_s = unknown};
     if (db)
         e.trial_s = measured_s(db, cell->hash);
     e.from_database = !isnan(e.trial_s);

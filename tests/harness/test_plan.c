@@ -222,7 +222,7 @@ static void hashes_cover_what_is_measured(void **state)
         NULL_MODEL "axes: {threads: 2}\n" MICRO,
         NULL_MODEL "axes: {threads: 1}\n" MICRO "protocol: {seed: 1}\n",
         NULL_MODEL "axes: {threads: 1}\nworkloads: [micro: {prompt: 8, gen: 5}]\n",
-        "models: [null]\naxes: {threads: 1}\n" MICRO,
+        ("models: [null]\naxes: {threads: 1}\n" MICRO),
     };
     for (size_t i = 0; i < 2; i++) {
         hash_of(same[i], other);
