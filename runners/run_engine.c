@@ -186,6 +186,7 @@ static int engine_prepare(void *state, const struct mb_request *rq, struct mb_er
     case MB_REQUEST_GENERATE:
         break;
     }
+    mb_score_forget(&st->score); /* the cache will hold something else */
     if (rq->fresh)
         eng_session_reset(st->session);
     if (rq->n_prompt)

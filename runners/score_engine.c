@@ -142,7 +142,6 @@ static size_t reuse(struct mb_score_cache *c, struct eng_session *session)
 
 int mb_score_run(struct mb_score_cache *c, struct eng_session *session, const struct mb_request *rq, struct mb_result *rs, struct eng_error *e)
 {
-    (void)rq;
     rs->log_likelihood = 0;
     rs->n_scored = 0;
     rs->n_prompt = 0;
@@ -164,6 +163,10 @@ int mb_score_run(struct mb_score_cache *c, struct eng_session *session, const st
             rs->n_scored++;
         }
         at += n;
+    }
+    if (!rc && !isfinite(rs->log_likelihood)) { /* the engine looks at the last row only */
+        e->code = rc = ENG_ENAN;
+        snprintf(e->text, sizeof(e->text), "%s: a logit among the scored tokens is not a number", rq->item);
     }
     if (!rc) {
         memcpy(c->held, c->ids, n_last * sizeof(*c->held));
