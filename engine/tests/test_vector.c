@@ -31,8 +31,6 @@ static void for_each_set(vector_check *check, bool with_reference)
     for (size_t i = 0; i < (with_reference ? n : n - 1); i++) {
         if (eng_kernel_set_possible(sets[i]))
             check(sets[i]->vector);
-        else
-            print_message("kernel set %s: this CPU lacks what it needs\n", sets[i]->name);
     }
 }
 
