@@ -202,9 +202,15 @@ static void damaged_messages_are_refused(void **state)
     size_t n_refused = 0;
     const size_t n = spoil(json, json, &n_refused);
     assert_true(n > 1000 && n_refused > n * 3 / 5); /* the rest is free text, or a number for a number */
+    struct mb_error err = {0};
+    /* A value without its time. */
+    json_t *stream = json_array_get(json_object_get(json, "streams"), 0);
+    assert_int_equal(json_array_remove(json_object_get(stream, "t_ns"), 1), 0);
+    struct mb_record uneven;
+    assert_int_equal(mb_record_from_json(&uneven, json, &err), MB_EFORMAT);
+    assert_non_null(strstr(err.text, "stream 0"));
     json_decref(json);
     mb_record_release(&r);
-    struct mb_error err = {0};
     json_t *other = json_loads("[1]", 0, NULL);
     assert_int_equal(mb_record_from_json(&r, other, &err), MB_EFORMAT);
     json_decref(other);

@@ -280,6 +280,12 @@ static void files_that_are_not_ours_stay_as_they_are(void **state)
         assert_memory_equal(before, after, n);
         free(before);
         free(after);
+        static const char *const beside[] = {"-wal", "-shm", "-journal"};
+        for (size_t k = 0; k < 3; k++) {
+            char name[330];
+            snprintf(name, sizeof(name), "%s%s", cases[i].path, beside[k]);
+            assert_int_not_equal(access(name, F_OK), 0);
+        }
     }
 }
 

@@ -151,6 +151,8 @@ static void known_cell_figures(void **state)
     is_text(p, "SELECT label || '|' || shape FROM v_cell", "m.gguf|micro 10+31");
     is(p, "SELECT median FROM v_cell_metric WHERE name = 'rss_peak_bytes' AND scope = 'load'", 5e8);
     is(p, "SELECT count(*) FROM v_request", 11);
+    is(p, "SELECT decode_tps * tpot_ns FROM v_request WHERE kind = 'measured' LIMIT 1", 1e9);
+    is(p, "SELECT prefill_tps FROM v_request WHERE repetition = 0 AND request = 0 AND kind = 'measured'", 10 / 3e-3);
     is(p, "SELECT count(*) FROM v_gap", 300);
 }
 
@@ -355,10 +357,14 @@ static void quality_meets_speed_of_the_same_setting(void **state)
 static void problems_and_phases(void **state)
 {
     struct place *p = *state;
-    known_cell(p->db, p->run, 0, &plain, "micro", "{}", 5, "verify needs greedy sampling");
+    const int64_t refused = known_cell(p->db, p->run, 0, &plain, "micro", "{}", 5, "verify needs greedy sampling");
     const struct known_axes q4 = {"m", "q4_0", "none", "none", 2};
     const int64_t cell = known_cell(p->db, p->run, 1, &q4, "micro", "{}", 5, NULL);
     struct mb_record r;
+    known_record(&r, MB_TRIAL_MEASURED, 0, 1);
+    r.status = MB_TRIAL_SKIPPED; /* as the session stores it: told once, as refused */
+    r.reason = strdup("verify needs greedy sampling");
+    known_put(p->db, refused, &r);
     for (uint32_t i = 0; i < 2; i++) {
         known_record(&r, MB_TRIAL_MEASURED, i, 1);
         r.status = MB_TRIAL_FAILED;
