@@ -366,7 +366,8 @@ FROM c m JOIN c b ON b.run_id = m.run_id AND b.model = m.model AND b.runner = m.
 WHERE m.decode_tps IS NOT NULL AND b.decode_tps IS NOT NULL;
 
 -- v_problem: what did not give a number, and why: cells refused when the plan was expanded (once, not again for the skipped repetition that
---   stands for them), repetitions that failed, were skipped or are invalid (equal reasons of a cell counted), and cells whose repetitions are not all there (the run was interrupted).
+--   stands for them), repetitions that failed, were skipped or are invalid (equal reasons of a cell counted), and cells whose repetitions
+--   are not all there (the run was interrupted).
 CREATE VIEW v_problem AS
 SELECT run_id, i_cell, id AS cell_id, 'refused' AS what, '' AS kind, 1 AS n, refused AS reason FROM cell WHERE refused IS NOT NULL
 UNION ALL

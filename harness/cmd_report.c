@@ -41,10 +41,6 @@ static int report_main(int argc, char **argv)
         return 0;
     if (parsed)
         return mb_complain(&mb_command_report, &err);
-    if (n_operands > 1) {
-        mb_fail(&err, MB_EINVAL, "report takes one database, not '%s' and '%s'", argv[1], argv[2]);
-        return mb_complain(&mb_command_report, &err);
-    }
     if (n_operands == 1)
         o.db = argv[1];
     if (make_report(&o, &result, &err))
