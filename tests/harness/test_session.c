@@ -176,6 +176,24 @@ static void warmup_rows_are_kept_apart(void **state)
     campaign_close(&c);
 }
 
+static void a_score_needs_no_warmup_and_keeps_its_answers(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:prefill_us=100,score_us=100", 0, 1, NULL}};
+    struct campaign c;
+    campaign_open(&c, cells, N_OF(cells));
+    json_decref(c.options[0]);
+    c.options[0] = json_pack("{s:[s], s:i, s:i}", "tasks", "mini", "limit", 5, "repetitions", 0);
+    c.cells[0].cell.options = c.options[0];
+    c.cells[0].cell.workload = "accuracy";
+    c.plan.protocol.warmup = 3;
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, "SELECT kind || repetition || status FROM trial"), "measured0ok");
+    assert_int_equal(campaign_number(&c, "SELECT count(*) FROM answer WHERE correct IS NOT NULL"), 5);
+    assert_int_equal(campaign_number(&c, "SELECT value FROM metric WHERE name = 'n_questions' AND scope = ''"), 5);
+    campaign_close(&c);
+}
+
 static void order_is_shuffled_by_the_seed_and_positions_are_kept(void **state)
 {
     (void)state;
@@ -306,6 +324,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(refused_cells_are_one_skipped_row_and_no_failure),
         cmocka_unit_test(a_finished_run_is_left_alone_and_again_starts_another),
         cmocka_unit_test(warmup_rows_are_kept_apart),
+        cmocka_unit_test(a_score_needs_no_warmup_and_keeps_its_answers),
         cmocka_unit_test(order_is_shuffled_by_the_seed_and_positions_are_kept),
         cmocka_unit_test(what_a_worker_prints_disturbs_nobody_and_is_its_last_words),
         cmocka_unit_test(a_locked_database_is_said_and_nothing_is_lost),
