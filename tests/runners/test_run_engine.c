@@ -90,15 +90,15 @@ static void depth_is_in_the_cache_before_the_clock_starts(void **state)
     rq.n_prompt = 48;
     assert_int_equal(engine_rig_run(&r, &rq), MB_OK);
     memcpy(whole, r.tokens, sizeof(whole));
-    rq.n_prompt = 16;
-    rq.n_depth = 32;
+    rq.n_prompt = 18; /* no multiple of the text's 16 tokens */
+    rq.n_depth = 30;
     assert_int_equal(engine_rig_run(&r, &rq), MB_OK);
     assert_memory_equal(r.tokens, whole, sizeof(whole));
-    assert_int_equal(r.result.n_prompt, 16); /* only what was timed is counted */
+    assert_int_equal(r.result.n_prompt, 18); /* only what was timed is counted */
     assert_int_equal(r.result.n_seen, 48 + 7);
     for (size_t i = 0; i < r.n_events; i++)
         if (r.events[i].kind == MB_EVENT_PREFILL_BEGIN)
-            assert_int_equal(r.events[i].value, 16);
+            assert_int_equal(r.events[i].value, 18);
     rq.n_depth = 128;
     assert_int_not_equal(engine_rig_run(&r, &rq), MB_OK); /* does not fit: said, not crashed */
     assert_true(r.err.text[0]);
