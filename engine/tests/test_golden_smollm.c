@@ -205,14 +205,14 @@ static void test_logits_q8_activations(void **state)
 
 /* ---- self-speculation on a real model: the same ids as plain greedy decoding ---- */
 
-static void check_verify(struct eng_model *m, const char *act, const char *exit, const json_t *runs)
+static void check_verify(struct eng_model *m, const char *act, const char *exit, const json_t *runs, size_t n_runs)
 {
     struct eng_session_params p = {.act = act, .n_threads = 2, .n_ctx = 256};
     struct eng_session *plain = open_session(m, p);
     p.early_exit = exit;
     struct eng_session *spec = open_session(m, p);
     uint32_t n_accepted = 0;
-    for (size_t i = 0; i < 12; i += 4) {
+    for (size_t i = 0; i < 12; i += 12 / n_runs) {
         const char *prompt = json_string_value(json_object_get(json_array_get(runs, i), "prompt"));
         struct eng_generate_request rq = {.text = prompt, .n_text = strlen(prompt), .tokenize_flags = SPECIAL, .max_gen = 40, .ignore_eos = true};
         int32_t want[40], got[40];
@@ -236,9 +236,9 @@ static void test_verify_is_greedy(void **state)
     struct eng_model *m = need(state, GREEDY);
     json_t *file = golden_json(GREEDY);
     const json_t *runs = json_object_get(file, "runs");
-    check_verify(m, "q8", "verify:layer=29,draft=4", runs);
-    check_verify(m, "q8", "verify:layer=27,draft=15", runs);
-    check_verify(m, "f32", "verify:layer=28,draft=4", runs);
+    check_verify(m, "q8", "verify:layer=29,draft=4", runs, 3);
+    check_verify(m, "q8", "verify:layer=27,draft=15", runs, 2);
+    check_verify(m, "f32", "verify:layer=28,draft=4", runs, 1);
     json_decref(file);
 }
 

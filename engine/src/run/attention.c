@@ -171,8 +171,11 @@ static void run_task(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct attn_job *job = arg;
     const struct eng_session *s = job->s;
-    /* last rows first: they see most, and a long task at the end would leave the other workers waiting */
-    const uint32_t head = i_task % s->cache.n_heads_kv, i = job->tasks_per_head - 1 - i_task / s->cache.n_heads_kv;
+    /* Many queries: last rows first, they see most, and a long task at the end would leave the other workers waiting. One query: the
+     * heads of a group one after the other, while their K and V are still in this core's cache. */
+    const bool one = job->n == 1;
+    const uint32_t head = one ? i_task / job->tasks_per_head : i_task % s->cache.n_heads_kv;
+    const uint32_t i = one ? i_task % job->tasks_per_head : job->tasks_per_head - 1 - i_task / s->cache.n_heads_kv;
     const uint32_t n_rows = job->n * job->group, end = (i + 1) * job->rows_per_task < n_rows ? (i + 1) * job->rows_per_task : n_rows;
     struct attn_block b = {.k = eng_cache_k(&s->cache, job->layer, head), .v = eng_cache_v(&s->cache, job->layer, head)};
     for (uint32_t row = i * job->rows_per_task; row < end; row++) {
