@@ -185,7 +185,7 @@ static void test_extreme_codes(void **state)
     for_each_kernel(check_extreme_codes);
 }
 
-/* A batch gives each token the bits that it gets alone; so does any cut of the rows. */
+/* A batch gives each token the bits that it gets alone; so does any cut of the rows or of the tokens. */
 static void check_batches(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
 {
     static const size_t batches[] = {1, 2, 3, 5, 8, 9, 16, 40};
@@ -204,6 +204,11 @@ static void check_batches(const struct eng_kernel_set *set, const struct eng_ker
         for (size_t t = 0; t < 40; t++)
             for (size_t r = t < batches[i] ? 50 : 0; r < 77; r++)
                 assert_true(batch[t][r] == 0.0f); /* nothing written beyond the rows and tokens asked for */
+    }
+    for (size_t begin = 1; begin < 12; begin++) { /* not where a group of 8 begins */
+        case_run(&c, kernel, (struct eng_span){0, 50}, (struct eng_span){begin, 33}, batch[0], 77);
+        for (size_t t = begin; t < 33; t++)
+            assert_memory_equal(batch[t], alone[t], sizeof(alone[t]));
     }
     case_close(&c);
 }
