@@ -1,5 +1,5 @@
 # columns: label, value, lo, hi, seen, n
-set terminal svg size mb_width, mb_bar_height(mb_rows) noenhanced font "sans-serif,13" name "kept_tokens"
+set terminal svg size mb_width, mb_bar_height(mb_rows) + 36 noenhanced font "sans-serif,13" name "kept_tokens"
 set lmargin mb_label_chars * 0.87 + 2
 set rmargin 9
 set bmargin 4.8
