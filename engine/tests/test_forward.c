@@ -15,6 +15,12 @@
 
 #define N 45 /* tokens; no multiple of anything */
 
+/* Not fmax(), which passes over a NaN. */
+static double larger(double a, double b)
+{
+    return b > a || b != b ? b : a;
+}
+
 static struct eng_session *open_session(struct eng_model *m, struct eng_session_params p)
 {
     struct eng_session *s;
@@ -37,7 +43,7 @@ static double max_difference(const double *want, const float *got, size_t n)
 {
     double worst = 0;
     for (size_t i = 0; i < n; i++)
-        worst = fmax(worst, fabs(want[i] - (double)got[i]));
+        worst = larger(worst, fabs(want[i] - (double)got[i]));
     return worst;
 }
 
@@ -98,7 +104,9 @@ static void check_batch_bits(struct eng_model *m, const char *act, const char *c
     float *want = malloc(N * v * sizeof *want), *got = malloc(N * v * sizeof *got);
     for (size_t t = 0; t < N; t++)
         eval(one, ids + t, 1, want + t * v);
-    for (size_t n = 2; n <= 16; n++) {
+    static const size_t sizes[] = {2, 3, 4, 7, 11, 15, 16};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const size_t n = sizes[i];
         eng_session_reset(many);
         for (size_t t = 0; t < N; t += n)
             eval(many, ids + t, n < N - t ? n : N - t, got + t * v);
@@ -162,7 +170,7 @@ static void test_q8_activations_stay_near_f32(void **state)
     eval(s, ids, N, q8);
     eng_session_close(s);
     for (size_t i = 0; i < N * v; i++)
-        worst = fmax(worst, fabs((double)f32[i] - (double)q8[i]));
+        worst = larger(worst, fabs((double)f32[i] - (double)q8[i]));
     assert_true(worst > 1e-5); /* the choice has an effect at all */
     assert_true(worst < 0.35);
     free(f32);

@@ -20,6 +20,12 @@
 #define ZOO "golden/llama_cpp/zoo/"
 #define N 24 /* recorded tokens */
 
+/* Not fmax(), which passes over a NaN. */
+static double larger(double a, double b)
+{
+    return b > a || b != b ? b : a;
+}
+
 static const struct eng_session_params exact = {.act = "f32", .cache_type_k = "f32", .cache_type_v = "f32", .n_ctx = 64};
 
 static struct eng_session *open_session(struct eng_model *m, struct eng_session_params p)
@@ -35,7 +41,7 @@ static double worst(const float *a, const float *b, size_t n)
 {
     double d = 0;
     for (size_t i = 0; i < n; i++)
-        d = fmax(d, fabs((double)a[i] - (double)b[i]));
+        d = larger(d, fabs((double)a[i] - (double)b[i]));
     return d;
 }
 
@@ -167,7 +173,7 @@ static void test_stories(void **state)
     assert_int_equal(eng_eval(s, ids, N_GEN + 1, batch, &err), ENG_OK);
     tiny_reference(m, ids, N_GEN + 1, 0, 0, want);
     for (size_t i = 0; i < (N_GEN + 1) * v; i++)
-        apart = fmax(apart, fabs(want[i] - (double)batch[i]));
+        apart = larger(apart, fabs(want[i] - (double)batch[i]));
     assert_true(apart < 1e-4);
     for (size_t t = 0; t < N_GEN; t++) { /* decoding chose what the batch chooses */
         size_t b = 0;

@@ -14,6 +14,12 @@
 
 #define N 150
 
+/* Not fmax(), which passes over a NaN. */
+static double larger(double a, double b)
+{
+    return b > a || b != b ? b : a;
+}
+
 static struct eng_session *open_session(struct eng_model *m, struct eng_session_params p)
 {
     struct eng_session *s;
@@ -80,7 +86,7 @@ static void check_against_doubles(struct eng_session *s, const int32_t *ids, con
     for (size_t t = 0; t < N; t += step)
         eval(s, ids + t, step < N - t ? step : N - t, got + t * v);
     for (size_t i = 0; i < N * v; i++)
-        worst = fmax(worst, fabs(want[i] - (double)got[i]));
+        worst = larger(worst, fabs(want[i] - (double)got[i]));
     assert_true(worst < 1e-4);
     free(got);
 }

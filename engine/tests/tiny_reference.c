@@ -11,6 +11,7 @@
 struct ref {
     const struct eng_model *m;
     double *k, *v; /* [n_layers][n_tokens][kv_dim], not rotated */
+    double *angle;
     uint32_t n_tokens, kv_dim, q_dim;
 };
 
@@ -43,29 +44,43 @@ static void norm(double *y, const double *x, const float *w, uint32_t n, float e
         y[i] = (double)w[i] * x[i] / sqrt(sum / n + (double)eps);
 }
 
-static void turn(const struct eng_hparams *hp, double *y, const double *x, uint32_t position)
+/* Cosines and sines of every position: angle[position][n_rope]. */
+static double *angles(const struct eng_hparams *hp, uint32_t n)
 {
-    memcpy(y, x, hp->d_head * sizeof *y);
+    double *angle = zeros((size_t)n * hp->n_rope);
     for (uint32_t i = 0; i < hp->n_rope / 2; i++) {
-        double a = position * pow((double)hp->rope_base, -2.0 * i / hp->n_rope) / (double)hp->rope_scale;
+        double f = pow((double)hp->rope_base, -2.0 * i / hp->n_rope) / (double)hp->rope_scale;
         if (hp->rope_factors)
-            a /= (double)hp->rope_factors[i];
-        y[2 * i] = x[2 * i] * cos(a) - x[2 * i + 1] * sin(a);
-        y[2 * i + 1] = x[2 * i] * sin(a) + x[2 * i + 1] * cos(a);
+            f /= (double)hp->rope_factors[i];
+        for (uint32_t t = 0; t < n; t++) {
+            angle[(size_t)t * hp->n_rope + 2 * i] = cos(t * f);
+            angle[(size_t)t * hp->n_rope + 2 * i + 1] = sin(t * f);
+        }
+    }
+    return angle;
+}
+
+static void turn(const struct ref *r, double *y, const double *x, uint32_t position)
+{
+    const struct eng_hparams *hp = &r->m->hp;
+    const double *a = r->angle + (size_t)position * hp->n_rope;
+    memcpy(y, x, hp->d_head * sizeof *y);
+    for (uint32_t i = 0; i < hp->n_rope; i += 2) {
+        y[i] = x[i] * a[i] - x[i + 1] * a[i + 1];
+        y[i + 1] = x[i] * a[i + 1] + x[i + 1] * a[i];
     }
 }
 
 /* Attention of one head of token t over the kept tokens; out[d_head]. */
-static void attend(const struct ref *r, uint32_t layer, uint32_t head, uint32_t t, const double *q, const uint32_t *kept, uint32_t n_kept,
+static void attend(const struct ref *r, uint32_t layer, uint32_t head, const double *q, const uint32_t *kept, uint32_t n_kept,
                    double *out)
 {
     const struct eng_hparams *hp = &r->m->hp;
     const uint32_t kv_head = head / (hp->n_heads / hp->n_heads_kv);
     double *p = zeros(n_kept), *qt = zeros(hp->d_head), *kt = zeros(hp->d_head), max = -INFINITY, sum = 0;
-    (void)t;
-    turn(hp, qt, q, n_kept - 1);
+    turn(r, qt, q, n_kept - 1);
     for (uint32_t j = 0; j < n_kept; j++) {
-        turn(hp, kt, r->k + ((size_t)layer * r->n_tokens + kept[j]) * r->kv_dim + kv_head * hp->d_head, j);
+        turn(r, kt, r->k + ((size_t)layer * r->n_tokens + kept[j]) * r->kv_dim + kv_head * hp->d_head, j);
         for (uint32_t d = 0; d < hp->d_head; d++)
             p[j] += qt[d] * kt[d] / sqrt(hp->d_head);
         max = p[j] > max ? p[j] : max;
@@ -92,7 +107,7 @@ static void layer(struct ref *r, uint32_t i, uint32_t t, double *x, const uint32
     product(r->k + at, &w->attn_k, h, w->bias_k);
     product(r->v + at, &w->attn_v, h, w->bias_v);
     for (uint32_t head = 0; head < hp->n_heads; head++)
-        attend(r, i, head, t, q + head * hp->d_head, kept, n_kept, mixed + head * hp->d_head);
+        attend(r, i, head, q + head * hp->d_head, kept, n_kept, mixed + head * hp->d_head);
     product(h, &w->attn_output, mixed, w->bias_o);
     for (uint32_t d = 0; d < hp->d_model; d++)
         x[d] += h[d];
@@ -117,6 +132,7 @@ void tiny_reference(const struct eng_model *m, const int32_t *ids, uint32_t n, u
     struct ref r = {.m = m, .n_tokens = n, .kv_dim = hp->n_heads_kv * hp->d_head, .q_dim = hp->n_heads * hp->d_head};
     r.k = zeros((size_t)hp->n_layers * n * r.kv_dim);
     r.v = zeros((size_t)hp->n_layers * n * r.kv_dim);
+    r.angle = angles(hp, n);
     uint32_t *kept = calloc(n, sizeof *kept);
     float *row = calloc(hp->d_model, sizeof *row);
     double *x = zeros(hp->d_model), *h = zeros(hp->d_model);
@@ -135,6 +151,7 @@ void tiny_reference(const struct eng_model *m, const int32_t *ids, uint32_t n, u
     }
     free(r.k);
     free(r.v);
+    free(r.angle);
     free(kept);
     free(row);
     free(x);
