@@ -5,14 +5,20 @@
  *
  * Rows: decode (1 token; weights streamed, so GB/s of weights) and prefill (512 tokens; GOP/s, 2 per multiply-add). Weights of
  * decode are 96 MB in many matrices, as in a model: they do not stay in L2. Sets are measured interleaved, medians are printed.
- * The line "read" is the machine's own limit on decode: plain sums over the same bytes.
+ * The machine's own limits come first: "peak", 8-bit dot instructions on registers in one thread (x86 with AVX-512 VNNI), and
+ * "read", one word of each cache line of the weights. With one thread, seconds are the thread's own CPU time: other load matters less.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/cpu_features.h"
 #include "kernels/kernel.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define N_COLS 576
 #define N_ROWS 1536
@@ -20,10 +26,10 @@
 #define PREFILL_TOKENS 512
 #define ROUNDS 9
 
-static double now_s(void)
+static double now_s(clockid_t clock)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
@@ -49,6 +55,7 @@ struct bench {
     struct eng_q8_group *q8;
     const struct eng_matrix *now; /* the one that tasks work on */
     uint32_t n_tasks;
+    clockid_t clock;
 };
 
 static void task(void *arg, uint32_t i_task, uint32_t i_worker)
@@ -66,7 +73,7 @@ static void task(void *arg, uint32_t i_task, uint32_t i_worker)
 /* Seconds for one pass over all weights. */
 static double pass(struct bench *b)
 {
-    const double begin = now_s();
+    const double begin = now_s(b->clock);
     for (size_t i = 0; i < b->n_weights; i++) {
         if (b->kernel->act == ENG_ACT_Q8)
             for (size_t t = 0; t < b->n_tokens; t++)
@@ -74,29 +81,59 @@ static double pass(struct bench *b)
         b->now = &b->w[i];
         eng_pool_run(b->pool, task, b, b->n_tasks);
     }
-    return now_s() - begin;
+    return now_s(b->clock) - begin;
 }
+
+#if defined(__x86_64__)
+/* Twelve independent chains of vpdpbusd on zmm: 64 multiply-adds each. */
+__attribute__((target("avx512f,avx512vnni"), noinline)) static void print_peak(clockid_t clock)
+{
+    const int n_loops = 300000;
+    double best_s = 1e9;
+    __m512i sum[12], x = _mm512_set1_epi32(0x01020304);
+    for (int i = 0; i < 12; i++)
+        sum[i] = _mm512_set1_epi32(i);
+    for (int round = 0; round < ROUNDS; round++) {
+        const double begin = now_s(clock);
+        for (int k = 0; k < n_loops; k++) {
+#pragma GCC unroll 12
+            for (int i = 0; i < 12; i++)
+                sum[i] = _mm512_dpbusd_epi32(sum[i], x, x);
+        }
+        const double t = now_s(clock) - begin;
+        best_s = t < best_s ? t : best_s;
+    }
+    for (int i = 0; i < 12; i++)
+        __asm__ volatile("" : : "v"(sum[i]));
+    printf("peak of 8-bit dot instructions, one thread: %.0f GOP/s\n", 2.0 * 64 * 12 * n_loops / best_s * 1e-9);
+}
+#else
+static void print_peak(clockid_t clock)
+{
+    (void)clock;
+}
+#endif
 
 static void read_task(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct bench *b = arg;
     (void)i_worker;
     uint64_t sum = 0;
-    const size_t n = b->now->packed_bytes / 8, begin = n * i_task / b->n_tasks, end = n * (i_task + 1) / b->n_tasks;
+    const size_t n = b->now->packed_bytes / 64, begin = n * i_task / b->n_tasks, end = n * (i_task + 1) / b->n_tasks;
     const uint64_t *p = b->now->packed;
     for (size_t i = begin; i < end; i++)
-        sum += p[i];
+        sum += p[8 * i];
     __asm__ volatile("" : : "r"(sum));
 }
 
 static double read_pass(struct bench *b)
 {
-    const double begin = now_s();
+    const double begin = now_s(b->clock);
     for (size_t i = 0; i < b->n_weights; i++) {
         b->now = &b->w[i];
         eng_pool_run(b->pool, read_task, b, b->n_tasks);
     }
-    return now_s() - begin;
+    return now_s(b->clock) - begin;
 }
 
 static int make_weights(struct bench *b, const struct eng_type_traits *traits, size_t n_weights)
@@ -193,7 +230,10 @@ int main(int argc, char **argv)
         return 1;
     for (size_t i = 0; i < PREFILL_TOKENS * N_COLS; i++)
         b.x[i] = (float)(i * 2654435761u % 2001) * 1e-3f - 1.0f;
+    b.clock = eng_pool_threads(b.pool) == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
     printf("%u threads, %d x %d matrices\n", eng_pool_threads(b.pool), N_ROWS, N_COLS);
+    if (eng_cpu_features() & ENG_CPU_AVX512_VNNI)
+        print_peak(CLOCK_THREAD_CPUTIME_ID);
     for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
         const struct eng_type_traits *traits = eng_type_traits(types[t]);
         const size_t bytes = eng_type_row_bytes(traits, N_COLS) * N_ROWS;
