@@ -5,9 +5,10 @@
 MB_BUILD_PACKAGES="gcc make cmake git pkg-config libc6-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libpcre2-dev"
 # What the quickstart adds: the figures, and pip for the default model.
 MB_RUN_PACKAGES="gnuplot-nox python3 python3-pip unzip ca-certificates"
-# What the tests add: cmocka, sanitizer runtimes come with gcc; the Arm cross build runs under qemu.
+# What the tests add; sanitizer runtimes come with gcc.
 MB_TEST_PACKAGES="libcmocka-dev sqlite3 zlib1g-dev xz-utils"
-MB_CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+# The engine for 64-bit Arm, run under qemu: libraries of the foreign architecture come from Debian's own archive.
+MB_CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcmocka-dev:arm64 libpcre2-dev:arm64"
 
 say() { printf '%s\n' "== $*" >&2; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
@@ -36,4 +37,13 @@ MELTBENCH_SKIP_PACKAGES=1 and run it again: $*"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/tmp/meltbench-apt.$$.log 2>&1 ||
     { cat /tmp/meltbench-apt.$$.log >&2; die "apt-get install failed. Needed packages: ${missing[*]}"; }
   rm -f /tmp/meltbench-apt.$$.log
+}
+
+need_cross_packages() {
+  if command -v dpkg >/dev/null 2>&1 && [ -z "${MELTBENCH_SKIP_PACKAGES:-}" ] && ! dpkg --print-foreign-architectures | grep -qx arm64; then
+    say "adding the architecture arm64 to dpkg"
+    as_root dpkg --add-architecture arm64 || die "dpkg --add-architecture arm64 failed (are you root, or is sudo there?)"
+  fi
+  # shellcheck disable=SC2086
+  need_packages "Arm cross build" $MB_CROSS_PACKAGES
 }
