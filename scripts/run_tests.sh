@@ -31,7 +31,7 @@ for name in $names; do
     grep -v '^\[       OK \]\|^\[ RUN ' "$log" | tail -n 40
   fi
   if [ "$skip" != 0 ]; then
-    echo "-- $name: $skip skipped: $(grep -m1 -i '^skip' "$log" || echo 'no reason printed')"
+    echo "-- $name: $skip skipped: $(grep -m1 -B1 '^\[  SKIPPED \] [A-Za-z_]' "$log" | head -n 1)"
   fi
 done
 echo "$passed $failed $skipped"
