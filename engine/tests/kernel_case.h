@@ -84,7 +84,8 @@ static inline void case_pack(struct kernel_case *c)
     c->w.packed_bytes = n_bytes;
 }
 
-static inline void case_quantize(struct kernel_case *c, void (*quantize)(const float *x, size_t n, struct eng_q8_group *group, size_t slot))
+static inline void case_quantize(struct kernel_case *c,
+                                 void (*quantize)(const float *x, size_t n, struct eng_q8_group *group, size_t slot))
 {
     for (size_t t = 0; t < c->n_tokens && c->n_cols % ENG_BLOCK == 0; t++)
         quantize(c->x + t * c->n_cols, c->n_cols, c->q8 + t / 8 * (c->n_cols / ENG_BLOCK), t % 8);
@@ -123,8 +124,8 @@ static inline void case_close(struct kernel_case *c)
 }
 
 /* y[n_tokens][ldy] by one kernel, over any ranges. */
-static inline void case_run(const struct kernel_case *c, const struct eng_kernel *kernel, struct eng_span row, struct eng_span token, float *y,
-                            size_t ldy)
+static inline void case_run(const struct kernel_case *c, const struct eng_kernel *kernel, struct eng_span row, struct eng_span token,
+                            float *y, size_t ldy)
 {
     const struct eng_matmul_job job = {.w = &c->w, .shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols), .x = c->x, .ldx = c->n_cols,
                                        .q8 = c->q8, .y = y, .ldy = ldy};

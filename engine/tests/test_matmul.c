@@ -1,6 +1,7 @@
 /*
  * test_matmul.c - the driver and the weight container. The kernel set is chosen once per process, so each check runs in a child
- * with ENG_KERNELS set, for every set that this CPU can run (test_kernels shows the others as skipped); a check returns NULL or what went wrong.
+ * with ENG_KERNELS set, for every set that this CPU can run (test_kernels shows the others as skipped). A check returns NULL or
+ * what went wrong.
  */
 #include "kernel_case.h"
 
@@ -110,8 +111,8 @@ static const char *compare_with_alone(const struct kernel_case *c, struct eng_po
         for (size_t pitch = 0; pitch < 8; pitch += 7) {
             product(pool, w, c, batches[i], pitch, act, got[0]);
             if (memcmp(got, alone, batches[i] * sizeof(got[0])) != 0)
-                return fault("%s, act %d: %zu tokens, %u threads, pitch %zu: not the bits of single tokens", c->traits->name, act, batches[i],
-                             eng_pool_threads(pool), pitch);
+                return fault("%s, act %d: %zu tokens, %u threads, pitch %zu: not the bits of single tokens", c->traits->name, act,
+                             batches[i], eng_pool_threads(pool), pitch);
         }
     return NULL;
 }

@@ -91,7 +91,8 @@ static void test_axpy_and_add(void **state)
 
 static void check_to_f16(const struct eng_vector_ops *ops)
 {
-    static const float odd[] = {65519.0f, 65520.0f, -65536.0f, INFINITY, -INFINITY, 1e-8f, 5.9604645e-8f, 2.9802322e-8f, 2.98023221e-8f, -0.0f, 6.1e-5f};
+    static const float odd[] = {65519.0f, 65520.0f, -65536.0f, INFINITY, -INFINITY, 1e-8f,
+                                5.9604645e-8f, 2.9802322e-8f, 2.98023221e-8f, -0.0f, 6.1e-5f};
     for (int f = 0; f < FILL_N; f++)
         for (size_t i = 0; i < N_LENGTHS; i++) {
             fill((enum fill)f, i);
@@ -250,8 +251,9 @@ static void test_softmax_edges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dot),      cmocka_unit_test(test_axpy_and_add), cmocka_unit_test(test_to_f16), cmocka_unit_test(test_rms_norm),
-        cmocka_unit_test(test_silu_mul), cmocka_unit_test(test_softmax),      cmocka_unit_test(test_softmax_edges),
+        cmocka_unit_test(test_dot),      cmocka_unit_test(test_axpy_and_add), cmocka_unit_test(test_to_f16),
+        cmocka_unit_test(test_rms_norm), cmocka_unit_test(test_silu_mul),     cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_softmax_edges),
     };
     return cmocka_run_group_tests_name("vector", tests, NULL, NULL);
 }

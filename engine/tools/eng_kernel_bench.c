@@ -203,7 +203,8 @@ static void measure(struct bench *b, const struct eng_type_traits *traits, size_
                 continue;
             const double t = sets[s]->cpu_need == 0 ? seconds[s][act][0] : median(seconds[s][act], ROUNDS);
             const double ref = seconds[n_sets - 1][act][0];
-            printf("%-6s %-8s %-12s %-4s", traits->name, n_tokens == 1 ? "decode" : "prefill", sets[s]->name, act == ENG_ACT_Q8 ? "q8" : "f32");
+            printf("%-6s %-8s %-12s %-4s", traits->name, n_tokens == 1 ? "decode" : "prefill", sets[s]->name,
+                   act == ENG_ACT_Q8 ? "q8" : "f32");
             if (n_tokens == 1)
                 printf(" %9.2f GB/s  %8.1f x ref\n", n_bytes / t * 1e-9, ref / t);
             else

@@ -1,4 +1,4 @@
-/* cpu_features.c - cpuid and xgetbv on x86 (Intel SDM vol. 2, CPUID; vol. 1, 13.3), hardware capabilities from the auxiliary vector on Arm. */
+/* cpu_features.c - cpuid and xgetbv on x86 (Intel SDM vol. 2, CPUID; vol. 1, 13.3), the auxiliary vector on Arm. */
 #include "base/cpu_features.h"
 
 #if defined(__x86_64__)

@@ -111,7 +111,7 @@ static void *worker_main(void *user)
     uint32_t seen = 0;
     while (!atomic_load(&pool->stop)) {
         if (!spin_while(&pool->run_number, seen, pool->spin_ns)) {
-            atomic_fetch_add(&pool->n_asleep, 1); /* before the futex reads run_number: eng_pool_run() changes that first, then looks here */
+            atomic_fetch_add(&pool->n_asleep, 1); /* first this, then the futex reads run_number; announce() the other way round */
             while (atomic_load(&pool->run_number) == seen)
                 futex_wait(&pool->run_number, seen);
             atomic_fetch_sub(&pool->n_asleep, 1);

@@ -27,7 +27,8 @@ struct eng_matrix {
 int eng_matrix_init(struct eng_matrix *w, const struct eng_type_traits *traits, size_t n_rows, size_t n_cols, const void *data,
                     struct eng_error *err) ENG_MUST_CHECK;
 /** eng_matrix_requantize() - decode every row and encode it as @to into owned memory, rows spread over the pool. No-op when equal. */
-int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to, struct eng_pool *pool, struct eng_error *err) ENG_MUST_CHECK;
+int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to, struct eng_pool *pool,
+                          struct eng_error *err) ENG_MUST_CHECK;
 /** eng_matrix_pack() - make the layout that the chosen kernels read (panel.h); without it eng_matmul() takes the reference kernel.
  *  In parallel. Frees `owned` (data becomes NULL, rows come from the panels), so make no second view of requantized rows before;
  *  borrowed data stays for eng_matrix_row(): its pages may be dropped (MADV_DONTNEED on the mapping) once all is packed. */

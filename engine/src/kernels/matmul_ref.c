@@ -111,7 +111,13 @@ ROW(q4_0, ENG_TYPE_Q4_0, q8, ENG_ACT_Q8, rows_q8_ref)
 ROW(q4_1, ENG_TYPE_Q4_1, q8, ENG_ACT_Q8, rows_q8_ref)
 #undef ROW
 
-static const struct eng_kernel *const kernels[] = {&f32_f32, &f16_f32, &q8_0_f32, &q4_0_f32, &q4_1_f32, &q8_0_q8, &q4_0_q8, &q4_1_q8, NULL};
+static const struct eng_kernel *const kernels[] = {&f32_f32, &f16_f32, &q8_0_f32, &q4_0_f32, &q4_1_f32, &q8_0_q8,
+                                                 &q4_0_q8, &q4_1_q8, NULL};
 
 extern const struct eng_kernel_set eng_set_ref;
-const struct eng_kernel_set eng_set_ref = {.name = "ref", .kernels = kernels, .quantize = eng_quantize_q8_ref, .vector = &eng_vector_ops_ref};
+const struct eng_kernel_set eng_set_ref = {
+    .name = "ref",
+    .kernels = kernels,
+    .quantize = eng_quantize_q8_ref,
+    .vector = &eng_vector_ops_ref,
+};

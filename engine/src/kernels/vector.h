@@ -16,8 +16,8 @@ struct eng_vector_ops {
     void (*axpy_f16)(float *y, float s, const uint16_t *x, size_t n);
     void (*to_f16)(uint16_t *y, const float *x, size_t n);                   /* round to nearest even */
     void (*rms_norm)(float *y, const float *x, const float *w, size_t n, float eps); /* y = w x / sqrt(mean(x^2) + eps); y may be x */
-    void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);/* y = up * gate / (1 + exp(-gate)); rel. error of exp <= 2e-7 */
-    void (*softmax)(float *x, size_t n);                                     /* in place; subtracts the maximum; sum in f32 pairs or better */
+    void (*silu_mul)(float *y, const float *gate, const float *up, size_t n);/* up gate / (1 + exp(-gate)); exp within 2e-7 relative */
+    void (*softmax)(float *x, size_t n);                                     /* in place, minus the maximum; all -inf gives zeros, NaN stays */
     void (*add)(float *y, const float *x, size_t n);                         /* y += x */
 };
 

@@ -87,7 +87,8 @@ ENG_INLINE void tile_f32_plain(enum eng_type type, size_t n_tokens, const struct
     sums_end(&s, n_tokens, job, row, token);
 }
 
-ENG_INLINE void tile_f32(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row, size_t token)
+ENG_INLINE void tile_f32(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row,
+                         size_t token)
 {
     if (type == ENG_TYPE_F32 || type == ENG_TYPE_F16)
         tile_f32_plain(type, n_tokens, job, panel, row, token);

@@ -58,7 +58,8 @@ ENG_INLINE void add_block(enum eng_type type, size_t n, const uint8_t *block, co
     }
 }
 
-ENG_INLINE void tile_q8(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row, size_t token)
+ENG_INLINE void tile_q8(enum eng_type type, size_t n_tokens, const struct eng_matmul_job *job, const uint8_t *panel, size_t row,
+                        size_t token)
 {
     const size_t n_blocks = job->shape.n_blocks;
     const struct eng_q8_group *group = job->q8 + token / ENG_Q8_TOKENS * n_blocks;

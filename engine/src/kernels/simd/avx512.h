@@ -49,7 +49,10 @@ ENG_INLINE void vi_store_bytes(int8_t *p, vi16 v) { _mm_storeu_si128((__m128i *)
 ENG_INLINE vf16 vf_exp2_int(vi16 n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23)); }
 
 /* v, and 0 where x < limit; NaN in x keeps v */
-ENG_INLINE vf16 vf_zero_below(vf16 v, vf16 x, float limit) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), v); }
+ENG_INLINE vf16 vf_zero_below(vf16 v, vf16 x, float limit)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), v);
+}
 
 ENG_INLINE vi16 vi_low_nibbles(vi16 v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
 ENG_INLINE vi16 vi_high_nibbles(vi16 v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
