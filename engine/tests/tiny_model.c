@@ -35,6 +35,15 @@ static float *random_vector(size_t n, float middle, float spread, uint64_t *rng)
     return x;
 }
 
+/* As the loader does: packed for the kernel set in use, so that these models run the kernels that real ones run. */
+static void pack(struct eng_matrix *w)
+{
+    struct eng_pool *pool;
+    if (eng_pool_open(&pool, 1, NULL) != ENG_OK || eng_matrix_pack(w, pool, NULL) != ENG_OK)
+        abort();
+    eng_pool_close(pool);
+}
+
 static void random_matrix(struct eng_matrix *w, enum eng_type type, size_t n_rows, size_t n_cols, float scale, uint64_t *rng)
 {
     const struct eng_type_traits *traits = must((void *)(uintptr_t)eng_type_traits(type));
@@ -48,6 +57,7 @@ static void random_matrix(struct eng_matrix *w, enum eng_type type, size_t n_row
     }
     if (eng_matrix_init(w, traits, n_rows, n_cols, data, &err) != ENG_OK)
         abort();
+    pack(w);
 }
 
 static struct tiny_shape with_defaults(struct tiny_shape s)
