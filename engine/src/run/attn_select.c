@@ -10,7 +10,7 @@ const struct eng_attn_ops *eng_attn_ops(void)
 #if defined(__x86_64__)
     if (strncmp(set, "avx512", 6) == 0)
         return &eng_attn_avx512;
-    if (strcmp(set, "avx2") == 0)
+    if (strncmp(set, "avx", 3) == 0) /* avx2, avxvnni */
         return &eng_attn_avx2;
 #elif defined(__aarch64__)
     if (strncmp(set, "neon", 4) == 0)
