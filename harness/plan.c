@@ -69,7 +69,7 @@ int mb_plan_single(struct mb_plan **out, const char *name, const char *const axi
                    json_t *options, const struct mb_protocol *protocol, const char *collect, const struct mb_plan_env *env,
                    struct mb_error *err)
 {
-    struct mb_plan_draft draft = {.protocol = protocol ? *protocol : default_protocol, .period_ns = 10000000u, .n_blocks = 1};
+    struct mb_plan_draft draft = {.protocol = protocol ? *protocol : default_protocol, .period_ns = MB_PLAN_PERIOD_MS * UINT64_C(1000000), .n_blocks = 1};
     *out = NULL;
     draft.name = strdup(name);
     draft.runner = runner ? strdup(runner) : NULL;

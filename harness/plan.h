@@ -10,6 +10,9 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+/* A wake-up of the sampler costs a computing core 40 to 60 us (docs/overhead.md): 25 ms keep it near 0.2 % of one core. */
+enum { MB_PLAN_PERIOD_MS = 25 };
+
 enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
 
 struct mb_protocol {
@@ -37,7 +40,7 @@ struct mb_plan {
     char hash[MB_DIGEST_HEX];
     char *text;             /* canonical JSON of the checked plan */
     char *collect;          /* comma list for mb_collect_open() */
-    uint64_t period_ns;     /* of polled collectors; `collect_period_ms`, default 10 ms */
+    uint64_t period_ns;     /* of polled collectors; `collect_period_ms`, default MB_PLAN_PERIOD_MS */
     struct mb_protocol protocol;
     struct mb_plan_cell *cells;
     size_t n_cells;

@@ -385,7 +385,7 @@ static int check_name(const struct check *c, const struct mb_yaml *node)
 static int check_root(const struct check *c, const struct mb_yaml *root)
 {
     const struct mb_yaml *node;
-    uint64_t period_ms = 10;
+    uint64_t period_ms = MB_PLAN_PERIOD_MS;
     int rc = need_kind(c, root, MB_YAML_MAP, "a plan");
     if (!rc)
         rc = check_keys(c, root, plan_keys, COUNT_OF(plan_keys));

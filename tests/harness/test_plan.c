@@ -48,7 +48,7 @@ static void defaults_fill_what_is_not_said(void **state)
     assert_int_equal(plan->protocol.repetitions, 5);
     assert_int_equal(plan->protocol.warmup, -1);
     assert_int_equal(plan->protocol.timeout_s, 600);
-    assert_int_equal(plan->period_ns, 10000000);
+    assert_int_equal(plan->period_ns, 25000000);
     assert_string_equal(plan->collect, "latency,memory,energy,counters,thermal");
     const struct mb_plan_cell *cell = &plan->cells[0];
     assert_string_equal(cell->cell.runner, "null");
