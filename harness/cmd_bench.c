@@ -169,26 +169,33 @@ static int read_facts(const char *path, struct mb_bench_facts *facts, char type[
 
 static int collect_rows(const struct bench_state *st, const struct mb_machine *machine, json_t *rows, struct mb_error *err)
 {
-    for (size_t i = 0; i < st->plan->n_cells; i++) {
+    struct mb_bench_facts facts = {0};
+    struct eng_model *model = NULL; /* of the row before: rows of one model stand together, so it is opened once */
+    const char *opened = NULL;
+    char type[16];
+    int rc = MB_OK;
+    for (size_t i = 0; i < st->plan->n_cells && !rc; i++) {
         const struct mb_cell *cell = &st->plan->cells[i].cell;
-        struct mb_bench_facts facts = {.machine = machine, .arch = "none", .stored_type = "none"};
-        struct eng_model *model = NULL;
-        char type[16];
         if (st->tests[i].n == 0)
             continue;
-        if (*cell->model_path && read_facts(cell->model_path, &facts, type, &model, err)) {
+        if (!opened || strcmp(opened, cell->model_path) != 0) {
             eng_model_close(model);
-            return err->code;
+            model = NULL;
+            opened = cell->model_path;
+            facts = (struct mb_bench_facts){.machine = machine, .arch = "none", .stored_type = "none"};
+            rc = *opened ? read_facts(opened, &facts, type, &model, err) : MB_OK;
+            if (rc)
+                break;
         }
         const struct mb_bench_test test = {.cell = cell, .n_prompt = option_of(cell, "prompt"), .n_gen = option_of(cell, "gen"),
                                            .n_depth = option_of(cell, "depth"), .samples_ns = st->tests[i].samples_ns,
                                            .n_samples = st->tests[i].n, .test_time = st->tests[i].test_time};
         json_t *row = mb_bench_row(&facts, &test);
-        eng_model_close(model);
         if (!row || json_array_append_new(rows, row))
-            return mb_fail(err, MB_ENOMEM, "no memory for the result rows");
+            rc = mb_fail(err, MB_ENOMEM, "no memory for the result rows");
     }
-    return MB_OK;
+    eng_model_close(model);
+    return rc;
 }
 
 static int bench_and_print(const struct bench_options *o, const struct mb_plan *plan, struct mb_session_result *result, struct mb_error *err)

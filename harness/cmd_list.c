@@ -57,16 +57,20 @@ static void list_devices(void)
     const long long kib = mb_machine_memory_kib("", "MemTotal");
     size_t n;
     const struct eng_method_info *const *backends = eng_methods(ENG_FAMILY_BACKEND, &n);
-    char *name = mb_machine_cpu_name(""), text[512];
-    json_t *flags = mb_machine_cpu_flags("");
-    char *features = json_dumps(flags, JSON_COMPACT);
-    snprintf(text, sizeof(text), "%s, %u cores, %u threads, %.1f GiB, features %s", name ? name : "unknown", cores.n_physical, cores.n_logical,
-             kib < 0 ? 0.0 : (double)kib / 1048576.0, features ? features : "[]");
-    print_line("cpu", NULL, text, NULL);
+    char *name = mb_machine_cpu_name("");
+    json_t *flags = mb_machine_cpu_flags(""), *flag;
+    struct mb_strbuf text = {0};
+    mb_strbuf_printf(&text, "%s, %u cores, %u threads", name ? name : "unknown", cores.n_physical, cores.n_logical);
+    if (kib >= 0)
+        mb_strbuf_printf(&text, ", %.1f GiB", (double)kib / 1048576.0);
+    size_t i_flag;
+    json_array_foreach(flags, i_flag, flag)
+        mb_strbuf_printf(&text, "%s%s", i_flag ? " " : ", features ", json_string_value(flag));
+    print_line("cpu", NULL, mb_strbuf_text(&text), NULL);
     for (size_t i = 0; i < n; i++)
         if (backends[i]->unavailable)
             print_line(backends[i]->name, NULL, "", backends[i]->unavailable);
-    free(features);
+    mb_strbuf_release(&text);
     json_decref(flags);
     free(name);
 }
