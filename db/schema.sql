@@ -34,7 +34,7 @@ CREATE TABLE model (
   file_bytes        INTEGER NOT NULL,
   weight_bytes      INTEGER,          -- as executed
   bits_per_weight   REAL,             -- 8 * weight_bytes / n_params: from bytes, never from the name
-  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes"}] as executed
+  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes","names"}] as executed; names: the matrices of this type
   UNIQUE (sha256, quant)
 ) STRICT;
 

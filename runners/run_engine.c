@@ -79,14 +79,30 @@ static int engine_probe(struct mb_error *why)
     return MB_OK;
 }
 
-static char *describe_types(const struct eng_type_share shares[8])
+/* Names of the matrices of one type, as JSON strings. */
+static void describe_names(struct mb_strbuf *sb, const struct eng_model *model, enum eng_type type)
 {
+    struct eng_tensor_info tensor;
+    const char *separator = "";
+    for (uint32_t i = 0; eng_model_tensor(model, i, &tensor); i++)
+        if (tensor.type == type) {
+            mb_strbuf_printf(sb, "%s\"%s\"", separator, tensor.name);
+            separator = ",";
+        }
+}
+
+static char *describe_types(const struct eng_model *model)
+{
+    const struct eng_type_share *shares = eng_model_info(model)->executed;
     struct mb_strbuf sb = {0};
     mb_strbuf_puts(&sb, "[");
-    for (int i = 0; i < 8 && shares[i].n_tensors; i++)
-        mb_strbuf_printf(&sb, "%s{\"type\":\"%s\",\"tensors\":%u,\"weights\":%llu,\"bytes\":%llu}", i ? "," : "",
+    for (int i = 0; i < 8 && shares[i].n_tensors; i++) {
+        mb_strbuf_printf(&sb, "%s{\"type\":\"%s\",\"tensors\":%u,\"weights\":%llu,\"bytes\":%llu,\"names\":[", i ? "," : "",
                          eng_type_name(shares[i].type), shares[i].n_tensors, (unsigned long long)shares[i].n_weights,
                          (unsigned long long)shares[i].n_bytes);
+        describe_names(&sb, model, shares[i].type);
+        mb_strbuf_puts(&sb, "]}");
+    }
     mb_strbuf_puts(&sb, "]");
     return mb_strbuf_take(&sb);
 }
@@ -119,7 +135,7 @@ static int engine_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, 
     if (rc)
         return from_engine(&e, err);
     st->exits_early = strcmp(cell->axis[MB_AXIS_EARLY_EXIT], "none") != 0;
-    st->tensor_types = describe_types(info->executed);
+    st->tensor_types = describe_types(st->model);
     return st->tensor_types ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for the model's facts");
 }
 

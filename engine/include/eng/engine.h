@@ -170,6 +170,16 @@ int eng_tokenize(const struct eng_model *model, const char *text, size_t n_bytes
 int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_ids, bool special, char *buf, size_t cap, size_t *n_bytes,
                    struct eng_error *err) ENG_MUST_CHECK;
 
+struct eng_tensor_info { /* a weight matrix as it is executed */
+    char name[48];               /* as in GGUF: "blk.3.ffn_down.weight" */
+    enum eng_type type;
+    uint64_t n_rows, n_cols, n_bytes; /* n_bytes before packing */
+};
+
+/** eng_model_tensor() - matrix @i of the model, from 0: embedding, then layer by layer, then an untied head; false past the last.
+ *  Vectors (norms, biases) are executed as f32 and are not listed. */
+bool eng_model_tensor(const struct eng_model *model, uint32_t i, struct eng_tensor_info *tensor);
+
 bool eng_token_is_eog(const struct eng_model *model, int32_t id); /* end of text, turn or message */
 
 /* ---- chat ------------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* weights.c - see weights.h. One matrix at a time, so that the peak is the model plus one matrix. */
 #include "model/weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,30 @@ static struct eng_matrix *layer_matrix(struct eng_layer *layer, int i)
     struct eng_matrix *const all[LAYER_MATRICES] = {&layer->attn_q,   &layer->attn_k, &layer->attn_v,  &layer->attn_output,
                                                     &layer->ffn_gate, &layer->ffn_up, &layer->ffn_down};
     return all[i];
+}
+
+static const char *const layer_names[LAYER_MATRICES] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
+bool eng_model_tensor(const struct eng_model *model, uint32_t i, struct eng_tensor_info *tensor)
+{
+    const uint64_t n_layered = (uint64_t)model->hp.n_layers * LAYER_MATRICES;
+    const struct eng_matrix *w = &model->token_embd;
+    *tensor = (struct eng_tensor_info){.name = "token_embd.weight"};
+    if (i > n_layered + !model->info.tied_head)
+        return false;
+    if (i > n_layered) {
+        w = &model->output;
+        snprintf(tensor->name, sizeof tensor->name, "output.weight");
+    } else if (i > 0) {
+        const uint32_t i_layer = (i - 1) / LAYER_MATRICES, k = (i - 1) % LAYER_MATRICES;
+        w = layer_matrix(&model->layers[i_layer], (int)k);
+        snprintf(tensor->name, sizeof tensor->name, "blk.%u.%s.weight", i_layer, layer_names[k]);
+    }
+    tensor->type = w->traits->type;
+    tensor->n_rows = w->n_rows;
+    tensor->n_cols = w->n_cols;
+    tensor->n_bytes = w->data_bytes;
+    return true;
 }
 
 static int parse_quant(const char *quant, const struct eng_type_traits **to, struct eng_error *err)
