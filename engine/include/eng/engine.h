@@ -45,7 +45,15 @@ struct eng_error {
 /* ---- types ---------------------------------------------------------------------------------------------------- */
 
 /* Numbers are GGUF's tensor type ids (ggml's enum ggml_type). */
-enum eng_type { ENG_TYPE_F32 = 0, ENG_TYPE_F16 = 1, ENG_TYPE_Q4_0 = 2, ENG_TYPE_Q4_1 = 3, ENG_TYPE_Q8_0 = 8, ENG_TYPE_LIMIT = 64 };
+enum eng_type {
+    ENG_TYPE_F32 = 0, ENG_TYPE_F16 = 1, ENG_TYPE_BF16 = 30,
+    ENG_TYPE_Q4_0 = 2, ENG_TYPE_Q4_1 = 3, ENG_TYPE_Q5_0 = 6, ENG_TYPE_Q5_1 = 7, ENG_TYPE_Q8_0 = 8,
+    ENG_TYPE_Q2_K = 10, ENG_TYPE_Q3_K = 11, ENG_TYPE_Q4_K = 12, ENG_TYPE_Q5_K = 13, ENG_TYPE_Q6_K = 14,
+    ENG_TYPE_IQ2_XXS = 16, ENG_TYPE_IQ2_XS = 17, ENG_TYPE_IQ2_S = 22, ENG_TYPE_IQ3_XXS = 18, ENG_TYPE_IQ3_S = 21,
+    ENG_TYPE_IQ1_S = 19, ENG_TYPE_IQ1_M = 29, ENG_TYPE_IQ4_NL = 20, ENG_TYPE_IQ4_XS = 23,
+    ENG_TYPE_TQ1_0 = 34, ENG_TYPE_TQ2_0 = 35, ENG_TYPE_MXFP4 = 39, ENG_TYPE_NVFP4 = 40, ENG_TYPE_Q1_0 = 41, ENG_TYPE_Q2_0 = 42,
+    ENG_TYPE_LIMIT = 64
+};
 
 const char *eng_type_name(enum eng_type type); /* "q4_1"; "unknown" */
 

@@ -17,4 +17,4 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_f16;
-const struct eng_type_traits eng_type_f16 = {ENG_TYPE_F16, "f16", 1, 2, decode, encode};
+const struct eng_type_traits eng_type_f16 = {ENG_TYPE_F16, "f16", 1, 2, decode, encode, NULL};

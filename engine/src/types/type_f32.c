@@ -14,4 +14,4 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_f32;
-const struct eng_type_traits eng_type_f32 = {ENG_TYPE_F32, "f32", 1, 4, decode, encode};
+const struct eng_type_traits eng_type_f32 = {ENG_TYPE_F32, "f32", 1, 4, decode, encode, NULL};

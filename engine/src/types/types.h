@@ -16,8 +16,11 @@ struct eng_type_traits {
     uint32_t block_elems, block_bytes;
     /** Exact values of n elements (multiple of block_elems). Reference, bit-exact against golden bytes. */
     void (*decode)(const void *blocks, float *x, size_t n);
-    /** ggml's reference quantizer, byte-exact. */
+    /** ggml's reference quantizer: byte-exact where it is deterministic, at least as good where it searches. NULL: not written. */
     void (*encode)(const float *x, void *blocks, size_t n);
+    /** Integer view of ONE block: x[i] = scale[i / 16] code[i] + min[i / 16], which is decode()'s value up to f32 rounding; codes in
+     *  [-128, 127], arrays of block_elems and block_elems / 16. NULL for f32, f16, bf16. */
+    void (*expand)(const void *block, int8_t *code, float *scale, float *min);
 };
 
 /** eng_type_traits() - NULL when the type is not supported (any value of the enum or beyond is a fair question). */

@@ -1,0 +1,19 @@
+/**
+ * batch.h - the rows (tokens) of one pass. Rows of a sequence are contiguous and in order: a part.
+ */
+#ifndef ENG_RUN_BATCH_H
+#define ENG_RUN_BATCH_H
+
+#include <stdint.h>
+
+struct eng_batch_part {  /* tokens pos .. pos + n - 1 of sequence seq stand in rows first_row .. first_row + n - 1 */
+    uint32_t seq, pos, n, first_row;
+};
+
+struct eng_batch {
+    uint32_t n;          /* rows, all parts together */
+    uint32_t n_parts;
+    const struct eng_batch_part *part;
+};
+
+#endif
