@@ -205,22 +205,3 @@ int mb_db_set_cell_model(struct mb_db *db, int64_t cell_id, int64_t model_id, st
     const int found = one_id(db, s, &id, "cell's model", MB_ENOENT, err);
     return found == MB_ENOENT ? mb_fail(err, MB_ENOENT, "database %s has no cell %lld", db->path, (long long)cell_id) : found;
 }
-
-int mb_db_cell_done(struct mb_db *db, int64_t cell_id, uint32_t *n_measured, uint32_t *n_failed_in_a_row, struct mb_error *err)
-{
-    sqlite3_stmt *s = NULL;
-    int rc = prepare(db, "SELECT count(*), count(*) FILTER (WHERE repetition > (SELECT coalesce(max(repetition), -1) FROM trial "
-                     "WHERE cell_id = ?1 AND kind = 'measured' AND status <> 'failed')) "
-                     "FROM trial WHERE cell_id = ?1 AND kind = 'measured'", &s, "cell", err);
-    if (rc)
-        return rc;
-    sqlite3_bind_int64(s, 1, cell_id);
-    if (sqlite3_step(s) == SQLITE_ROW) {
-        *n_measured = (uint32_t)sqlite3_column_int64(s, 0);
-        *n_failed_in_a_row = (uint32_t)sqlite3_column_int64(s, 1);
-    } else {
-        rc = mb_db_fail(db, "cell", err);
-    }
-    sqlite3_finalize(s);
-    return rc;
-}

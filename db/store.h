@@ -55,9 +55,6 @@ struct mb_db_cell { int64_t i_cell; const char *hash, *config_json, *refused; in
 int mb_db_put_cells(struct mb_db *db, int64_t run_id, const struct mb_db_cell *cells, size_t n, int64_t *ids, struct mb_error *err) MB_MUST_CHECK;
 int mb_db_set_cell_model(struct mb_db *db, int64_t cell_id, int64_t model_id, struct mb_error *err) MB_MUST_CHECK;
 
-/** mb_db_cell_done() - how many measured trials the cell has (any status), and how many of the last ones failed in a row. */
-int mb_db_cell_done(struct mb_db *db, int64_t cell_id, uint32_t *n_measured, uint32_t *n_failed_in_a_row, struct mb_error *err) MB_MUST_CHECK;
-
 /* --- trials --- */
 
 /** mb_db_put_trial() - a repetition with its events, streams, samples, metrics and answers, in one transaction.

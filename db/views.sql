@@ -387,6 +387,14 @@ SELECT trial_id, request, CASE WHEN kind = 'token' THEN 'decode' ELSE replace(re
        min(t_ns) AS t0_ns, max(t_ns) AS t1_ns, count(*) AS n_events
 FROM event WHERE kind NOT IN ('request_begin', 'request_end') GROUP BY trial_id, request, phase HAVING count(*) > 1;
 
+-- v_fastest: the cells of a run that generate, best decoding rate first (place 1), with a name short enough for a legend.
+CREATE VIEW v_fastest AS
+SELECT c.run_id, c.cell_id,
+       c.label || CASE WHEN (SELECT count(DISTINCT n.shape) FROM v_name n WHERE n.run_id = c.run_id AND n.shape NOT IN ('accuracy', 'perplexity')) > 1
+                       THEN ' · ' || replace(c.shape, 'micro ', '') ELSE '' END AS series,
+       row_number() OVER (PARTITION BY c.run_id ORDER BY c.decode_tps DESC, c.i_cell) AS place
+FROM v_cell c WHERE c.decode_tps IS NOT NULL AND c.workload IN ('micro', 'chat');
+
 -- v_series: raw samples with what they are.
 CREATE VIEW v_series AS
 SELECT s.trial_id, s.id AS stream_id, s.source, s.name, s.channel, s.origin, s.period_ns, s.n_errors, x.t_us, x.value

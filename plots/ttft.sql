@@ -1,11 +1,8 @@
 -- Distribution of the time to first token, eight settings that decode fastest. At most 200 steps a curve; share = rank / n.
-WITH cell AS (
-  SELECT cell_id, label || CASE WHEN (SELECT count(DISTINCT shape) FROM v_name WHERE run_id = :run AND shape NOT IN ('accuracy', 'perplexity')) > 1 THEN ' · ' || replace(shape, 'micro ', '') ELSE '' END
-           AS series, row_number() OVER (ORDER BY decode_tps DESC, i_cell) AS place
-  FROM v_cell WHERE run_id = :run AND decode_tps IS NOT NULL AND workload IN ('micro', 'chat')),
+WITH cell AS (SELECT cell_id, series, place FROM v_fastest WHERE run_id = :run AND place <= 8),
 x AS (
   SELECT cell_id, ttft_ns, row_number() OVER (PARTITION BY cell_id ORDER BY ttft_ns) AS i, count(*) OVER (PARTITION BY cell_id) AS n
-  FROM v_request WHERE kind = 'measured' AND ttft_ns IS NOT NULL AND cell_id IN (SELECT cell_id FROM cell WHERE place <= 8))
+  FROM v_request WHERE kind = 'measured' AND ttft_ns IS NOT NULL AND cell_id IN (SELECT cell_id FROM cell))
 SELECT series, ttft_ns / 1e6 AS ms, share, n FROM (
   SELECT cell_id, i, ttft_ns, 1.0 * i / n AS share, n FROM x WHERE i * 200 / n <> (i - 1) * 200 / n OR i = 1
   UNION ALL SELECT cell_id, 0, ttft_ns, 0.0, n FROM x WHERE i = 1) -- a curve rises from 0

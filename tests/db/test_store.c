@@ -187,14 +187,6 @@ static void a_failure_has_a_reason(void **state)
         known_put(db, cell, &r);
     }
     assert_text(db, "SELECT reason FROM trial WHERE repetition = 0", "no reason was given");
-    uint32_t n_measured, n_failed;
-    struct mb_error err = {0};
-    assert_int_equal(mb_db_cell_done(db, cell, &n_measured, &n_failed, &err), MB_OK);
-    assert_int_equal(n_measured, 4);
-    assert_int_equal(n_failed, 2);
-    assert_int_equal(mb_db_cell_done(db, 999, &n_measured, &n_failed, &err), MB_OK);
-    assert_int_equal(n_measured, 0);
-    assert_int_equal(n_failed, 0);
     mb_db_close(db);
 }
 
