@@ -1,4 +1,4 @@
-/* test_types.c - weight formats against bytes and floats recorded from ggml, and against their own bounds. */
+/* test_types.c - the registry of weight formats, half precision, known blocks, odd values. Recorded bytes: test_types_golden.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,69 +12,8 @@
 
 #include "types/types.h"
 
-#define N_GOLDEN 2048
-
 static const uint32_t types[] = {ENG_TYPE_F32, ENG_TYPE_F16, ENG_TYPE_Q4_0, ENG_TYPE_Q4_1, ENG_TYPE_Q8_0};
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
-
-/* Beside the checkout; MB_SOURCE_DIR is engine/ when the engine builds alone. */
-static FILE *open_golden(const char *input, const char *file)
-{
-    const char *const roots[] = {getenv("MELTBENCH_TEST_DATA"), MB_SOURCE_DIR "/../shared/data", MB_SOURCE_DIR "/../../shared/data"};
-    for (size_t i = 0; i < 3; i++) {
-        char path[1024];
-        snprintf(path, sizeof(path), "%s/golden/llama_cpp/quant/%s/%s", roots[i] ? roots[i] : "", input, file);
-        FILE *f = roots[i] ? fopen(path, "rb") : NULL;
-        if (f)
-            return f;
-        if (i == 0 && roots[0]) /* asked for by name: nowhere else */
-            return NULL;
-    }
-    return NULL;
-}
-
-static size_t read_golden(const char *input, const char *file, void *out, size_t cap)
-{
-    FILE *f = open_golden(input, file);
-    if (!f)
-        return 0;
-    const size_t n = fread(out, 1, cap, f);
-    fclose(f);
-    return n;
-}
-
-static void check_golden(const char *input, const struct eng_type_traits *traits)
-{
-    static float x[N_GOLDEN], want[N_GOLDEN], got[N_GOLDEN];
-    static uint8_t bytes[N_GOLDEN * 4], encoded[N_GOLDEN * 4];
-    char name[64];
-    assert_int_equal(read_golden(input, "input.f32", x, sizeof(x)), sizeof(x));
-    snprintf(name, sizeof(name), "%s.dq.f32", traits->name);
-    assert_int_equal(read_golden(input, name, want, sizeof(want)), sizeof(want));
-    snprintf(name, sizeof(name), "%s.q.bin", traits->name);
-    const size_t n_bytes = eng_type_row_bytes(traits, N_GOLDEN);
-    assert_int_equal(read_golden(input, name, bytes, sizeof(bytes)), n_bytes);
-
-    traits->decode(bytes, got, N_GOLDEN);
-    assert_memory_equal(got, want, sizeof(want));
-    traits->encode(x, encoded, N_GOLDEN);
-    assert_memory_equal(encoded, bytes, n_bytes);
-}
-
-static void test_golden_bytes(void **state)
-{
-    static const char *const inputs[] = {"gauss", "heavy_tail", "edge"};
-    float probe;
-    (void)state;
-    if (read_golden("gauss", "input.f32", &probe, sizeof(probe)) == 0) {
-        print_message("no reference data: neither $MELTBENCH_TEST_DATA nor ../shared/data beside the checkout\n");
-        skip();
-    }
-    for (size_t i = 0; i < 3; i++)
-        for (size_t t = 0; t < N_TYPES; t++)
-            if (types[t] != ENG_TYPE_F32) /* not recorded: it is the input itself */
-                check_golden(inputs[i], eng_type_traits(types[t]));
-}
 
 /* x[j] = (j - 11) / 8; bytes from ggml, as noted in the design notes (techniques.md 4.1). */
 static void test_known_block(void **state)
@@ -176,9 +115,11 @@ static void test_encode_odd_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_bytes),      cmocka_unit_test(test_known_block),
-        cmocka_unit_test(test_half_round_trip),   cmocka_unit_test(test_half_rounds_to_nearest_even),
-        cmocka_unit_test(test_row_bytes),         cmocka_unit_test(test_unknown_types),
+        cmocka_unit_test(test_known_block),
+        cmocka_unit_test(test_half_round_trip),
+        cmocka_unit_test(test_half_rounds_to_nearest_even),
+        cmocka_unit_test(test_row_bytes),
+        cmocka_unit_test(test_unknown_types),
         cmocka_unit_test(test_encode_odd_values),
     };
     return cmocka_run_group_tests_name("types", tests, NULL, NULL);

@@ -1,10 +1,17 @@
 # Types, kernels and what they stand on. Files of an instruction set carry their own -m flags; the rest is built for the base CPU.
 set(ENG_KERNEL_SOURCES
     src/base/pool.c src/base/cpu_features.c
-    src/types/registry.c src/types/half.c
-    src/types/type_f32.c src/types/type_f16.c src/types/type_q4_0.c src/types/type_q4_1.c src/types/type_q8_0.c
+    src/types/registry.c src/types/half.c src/types/lut4.c
     src/kernels/matrix.c src/kernels/panel.c src/kernels/matmul.c src/kernels/select.c
     src/kernels/matmul_ref.c src/kernels/vector_ref.c)
+
+# One file for each row of types.def.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS src/types/types.def)
+file(STRINGS src/types/types.def type_rows REGEX "^TYPE")
+foreach(row ${type_rows})
+  string(REGEX REPLACE "TYPE.(.*)." "src/types/type_\\1.c" source ${row})
+  list(APPEND ENG_KERNEL_SOURCES ${source})
+endforeach()
 
 # eng_add_kernel_set(set "flags" part...): set_<set>.c and one <part>_<set>.c for each part
 function(eng_add_kernel_set set flags)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/kernel.h"
 #include "model/open.h"
 #include "model/weights.h"
 
@@ -210,7 +211,7 @@ static int load_matrix(struct loader *l, const char *name, bool required, uint64
     if (rc != ENG_OK || !t)
         return rc;
     const struct eng_type_traits *traits = eng_type_traits(t->type);
-    if (!traits)
+    if (!traits || !eng_kernel_find(eng_kernel_set(), traits->type, ENG_ACT_F32))
         return unsupported_type(l, t, "f32, f16, q8_0, q4_0, q4_1");
     struct eng_error why = {0};
     rc = eng_matrix_init(out, traits, (size_t)n_rows, (size_t)n_cols, t->data, &why);

@@ -1,13 +1,22 @@
-/** block.h - block layouts of the GGUF quantized types, byte for byte (ggml-common.h). Private to types/ and kernels/. */
+/**
+ * block.h - block layouts of the GGUF quantized types, byte for byte (facts from ggml-common.h). Private to types/ and kernels/.
+ *
+ * Only bytes, so that a block may start at any address; wider numbers are little-endian. d, m, dmin are IEEE halves (half.h).
+ * i counts elements of the block, g = i / 16 or i / 32 its sub-blocks. Two orders of codes recur:
+ *   halves   32 elements in 16 bytes: low nibble of byte j = element j, high nibble = element j + 16
+ *   strides  128 elements in 32 bytes: bits 2k, 2k + 1 of byte l = element 32 k + l
+ */
 #ifndef ENG_TYPES_BLOCK_H
 #define ENG_TYPES_BLOCK_H
 
 #include <assert.h>
 #include <stdint.h>
 
-#define ENG_BLOCK 32 /* elements in a block of every type below */
+#include "types/half.h"
 
-/* Scales are IEEE halves kept as bytes: a block may start at any even address, and the file is little-endian. */
+#define ENG_BLOCK 32        /* elements in a block of q8_0 to q5_1, iq4_nl, mxfp4; also of rounded activations */
+#define ENG_SUPER_BLOCK 256 /* elements in a block of the k, iq and tq types */
+
 struct eng_block_q8_0 {
     uint8_t d[2];
     int8_t q[32];       /* x[i] = d q[i] */
@@ -15,28 +24,120 @@ struct eng_block_q8_0 {
 
 struct eng_block_q4_0 {
     uint8_t d[2];
-    uint8_t q[16];      /* low nibble: element i, high nibble: element i + 16; x = d (q - 8) */
+    uint8_t q[16];      /* halves; x = d (q - 8) */
 };
 
 struct eng_block_q4_1 {
     uint8_t d[2], m[2];
-    uint8_t q[16];      /* as q4_0; x = d q + m */
+    uint8_t q[16];      /* halves; x = d q + m */
+};
+
+struct eng_block_q5_0 {
+    uint8_t d[2];
+    uint8_t high[4];    /* bit i: fifth bit of element i */
+    uint8_t q[16];      /* halves; x = d (q - 16) */
+};
+
+struct eng_block_q5_1 {
+    uint8_t d[2], m[2];
+    uint8_t high[4];    /* as q5_0 */
+    uint8_t q[16];      /* halves; x = d q + m */
+};
+
+struct eng_block_mxfp4 {
+    uint8_t e;          /* scale 2^(e - 128) */
+    uint8_t q[16];      /* halves; x = scale value[q], value = {0, 1, 2, 3, 4, 6, 8, 12} and bit 3 for the sign */
+};
+
+struct eng_block_nvfp4 {
+    uint8_t d[4];       /* of 16 elements: unsigned 4-bit exponent, 3-bit fraction; half its value, as value[] above is doubled */
+    uint8_t q[4][8];    /* of 16 elements: low nibble of byte j = element j, high nibble = element j + 8; as mxfp4 */
+};
+
+struct eng_block_q1_0 {
+    uint8_t d[2];
+    uint8_t q[16];      /* 128 elements; bit i: x = +d, else -d */
+};
+
+struct eng_block_q2_0 {
+    uint8_t d[2];
+    uint8_t q[16];      /* 64 elements, 4 in a byte, lowest bits first; x = d (q - 1) */
+};
+
+struct eng_block_tq1_0 {
+    uint8_t q[48];      /* 5 base-3 digits each, as a fraction of 256 (type_tq1_0.c); 32 bytes hold 5 x 32 elements, 16 hold 5 x 16 */
+    uint8_t high[4];    /* the last 16 elements: 4 digits each */
+    uint8_t d[2];       /* x = d (digit - 1) */
+};
+
+struct eng_block_tq2_0 {
+    uint8_t q[64];      /* strides; x = d (q - 1) */
+    uint8_t d[2];
+};
+
+struct eng_block_q2_k {
+    uint8_t scales[16]; /* of 16 elements: low nibble scale s, high nibble minimum m */
+    uint8_t q[64];      /* strides; x = d s q - dmin m */
+    uint8_t d[2], dmin[2];
+};
+
+struct eng_block_q3_k {
+    uint8_t high[32];   /* bit k of byte l: third bit of element 32 k + l */
+    uint8_t q[64];      /* strides: the low two bits; x = d (s - 32) (q - 4) */
+    uint8_t scales[12]; /* 16 numbers s of 6 bits (kquant.h) */
+    uint8_t d[2];
+};
+
+struct eng_block_q4_k {
+    uint8_t d[2], dmin[2];
+    uint8_t scales[12]; /* 8 scales s and 8 minima m of 6 bits, one pair for 32 elements (kquant.h) */
+    uint8_t q[4][32];   /* of 64 elements: low nibble of byte l = element l, high nibble = element l + 32; x = d s q - dmin m */
+};
+
+struct eng_block_q5_k {
+    uint8_t d[2], dmin[2];
+    uint8_t scales[12]; /* as q4_k */
+    uint8_t high[32];   /* bit k of byte l: fifth bit of element 32 k + l */
+    uint8_t q[4][32];   /* as q4_k */
+};
+
+struct eng_block_q6_k {
+    uint8_t low[2][64]; /* of 128 elements: low nibble of byte l = element l, high nibble = element l + 64 */
+    uint8_t high[2][32]; /* strides: the high two of six bits; x = d s (q - 32) */
+    int8_t scales[16];  /* s of 16 elements */
+    uint8_t d[2];
+};
+
+struct eng_block_iq4_nl {
+    uint8_t d[2];
+    uint8_t q[16];      /* halves; x = d value[q], 16 values (lut4.h) */
+};
+
+struct eng_block_iq4_xs {
+    uint8_t d[2];
+    uint8_t scales_high[2]; /* bits 2g, 2g + 1: high two bits of the scale s of elements 32 g ... */
+    uint8_t scales_low[4];  /* nibble g: its low four */
+    uint8_t q[8][16];       /* halves; x = d (s - 32) value[q] */
 };
 
 static_assert(sizeof(struct eng_block_q8_0) == 34, "GGUF layout");
 static_assert(sizeof(struct eng_block_q4_0) == 18, "GGUF layout");
 static_assert(sizeof(struct eng_block_q4_1) == 20, "GGUF layout");
-
-static inline uint16_t eng_half_load(const uint8_t bytes[2])
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static inline void eng_half_store(uint8_t bytes[2], uint16_t half)
-{
-    bytes[0] = (uint8_t)half;
-    bytes[1] = (uint8_t)(half >> 8);
-}
+static_assert(sizeof(struct eng_block_q5_0) == 22, "GGUF layout");
+static_assert(sizeof(struct eng_block_q5_1) == 24, "GGUF layout");
+static_assert(sizeof(struct eng_block_mxfp4) == 17, "GGUF layout");
+static_assert(sizeof(struct eng_block_nvfp4) == 36, "GGUF layout");
+static_assert(sizeof(struct eng_block_q1_0) == 18, "GGUF layout");
+static_assert(sizeof(struct eng_block_q2_0) == 18, "GGUF layout");
+static_assert(sizeof(struct eng_block_tq1_0) == 54, "GGUF layout");
+static_assert(sizeof(struct eng_block_tq2_0) == 66, "GGUF layout");
+static_assert(sizeof(struct eng_block_q2_k) == 84, "GGUF layout");
+static_assert(sizeof(struct eng_block_q3_k) == 110, "GGUF layout");
+static_assert(sizeof(struct eng_block_q4_k) == 144, "GGUF layout");
+static_assert(sizeof(struct eng_block_q5_k) == 176, "GGUF layout");
+static_assert(sizeof(struct eng_block_q6_k) == 210, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq4_nl) == 18, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq4_xs) == 136, "GGUF layout");
 
 /** eng_code() - v as an integer code in [0, top]. Floats beyond the range, and NaN, land on an end instead of being undefined. */
 static inline uint8_t eng_code(float v, int top)

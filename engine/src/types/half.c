@@ -1,24 +1,10 @@
 /* half.c - IEEE 754 binary16 to and from binary32 by integer arithmetic: the same bits on every machine. */
-#include <string.h>
-
+#include "types/half.h"
 #include "types/types.h"
 
 float eng_f16_to_f32(uint16_t h)
 {
-    const uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
-    const uint32_t exponent = (h >> 10) & 0x1fu, fraction = h & 0x3ffu;
-    uint32_t bits;
-    float f;
-    if (exponent == 0) { /* zero or subnormal: fraction x 2^-24, exact in f32 */
-        f = (float)fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    if (exponent == 0x1f)
-        bits = sign | 0x7f800000u | fraction << 13;
-    else
-        bits = sign | (exponent + 112) << 23 | fraction << 13; /* 112 = 127 - 15 */
-    memcpy(&f, &bits, sizeof(f));
-    return f;
+    return eng_half_to_f32(h);
 }
 
 /* v / 2^shift, ties to even. 1 <= shift <= 31. */
@@ -30,8 +16,7 @@ static uint32_t shift_round_even(uint32_t v, uint32_t shift)
 
 uint16_t eng_f32_to_f16(float f)
 {
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof(bits));
+    const uint32_t bits = eng_bits_of_float(f);
     const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
     const uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) /* NaN stays NaN, made quiet */

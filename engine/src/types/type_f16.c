@@ -1,12 +1,12 @@
 /* type_f16.c - IEEE binary16, little-endian. */
-#include "types/block.h"
+#include "types/half.h"
 #include "types/types.h"
 
 static void decode(const void *blocks, float *x, size_t n)
 {
     const uint8_t *bytes = blocks;
     for (size_t i = 0; i < n; i++)
-        x[i] = eng_f16_to_f32(eng_half_load(bytes + 2 * i));
+        x[i] = eng_half_value(bytes + 2 * i);
 }
 
 static void encode(const float *x, void *blocks, size_t n)

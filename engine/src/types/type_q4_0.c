@@ -3,18 +3,22 @@
 #include <math.h>
 
 #include "types/block.h"
+#include "types/expand.h"
 #include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q4_0 *b = block;
+    eng_split_nibbles(b->q, 16, code);
+    for (int i = 0; i < ENG_BLOCK; i++)
+        code[i] = (int8_t)(code[i] - 8);
+    eng_fill(scale, 2, eng_half_value(b->d));
+    eng_fill(min, 2, ENG_NO_MIN);
+}
 
 static void decode(const void *blocks, float *x, size_t n)
 {
-    const struct eng_block_q4_0 *b = blocks;
-    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        const float d = eng_f16_to_f32(eng_half_load(b->d));
-        for (int j = 0; j < ENG_BLOCK / 2; j++) {
-            x[j] = (float)((b->q[j] & 15) - 8) * d;
-            x[j + 16] = (float)((b->q[j] >> 4) - 8) * d;
-        }
-    }
+    eng_decode_expanded(expand, ENG_BLOCK, sizeof(struct eng_block_q4_0), blocks, x, n);
 }
 
 static void encode(const float *x, void *blocks, size_t n)
@@ -35,4 +39,4 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q4_0;
-const struct eng_type_traits eng_type_q4_0 = {ENG_TYPE_Q4_0, "q4_0", ENG_BLOCK, sizeof(struct eng_block_q4_0), decode, encode, NULL};
+const struct eng_type_traits eng_type_q4_0 = {ENG_TYPE_Q4_0, "q4_0", ENG_BLOCK, sizeof(struct eng_block_q4_0), decode, encode, expand};

@@ -3,18 +3,20 @@
 #include <float.h>
 
 #include "types/block.h"
+#include "types/expand.h"
 #include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q4_1 *b = block;
+    eng_split_nibbles(b->q, 16, code);
+    eng_fill(scale, 2, eng_half_value(b->d));
+    eng_fill(min, 2, eng_half_value(b->m));
+}
 
 static void decode(const void *blocks, float *x, size_t n)
 {
-    const struct eng_block_q4_1 *b = blocks;
-    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        const float d = eng_f16_to_f32(eng_half_load(b->d)), m = eng_f16_to_f32(eng_half_load(b->m));
-        for (int j = 0; j < ENG_BLOCK / 2; j++) {
-            x[j] = (float)(b->q[j] & 15) * d + m;
-            x[j + 16] = (float)(b->q[j] >> 4) * d + m;
-        }
-    }
+    eng_decode_expanded(expand, ENG_BLOCK, sizeof(struct eng_block_q4_1), blocks, x, n);
 }
 
 static void encode(const float *x, void *blocks, size_t n)
@@ -37,4 +39,4 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q4_1;
-const struct eng_type_traits eng_type_q4_1 = {ENG_TYPE_Q4_1, "q4_1", ENG_BLOCK, sizeof(struct eng_block_q4_1), decode, encode, NULL};
+const struct eng_type_traits eng_type_q4_1 = {ENG_TYPE_Q4_1, "q4_1", ENG_BLOCK, sizeof(struct eng_block_q4_1), decode, encode, expand};

@@ -3,16 +3,20 @@
 #include <math.h>
 
 #include "types/block.h"
+#include "types/expand.h"
 #include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q8_0 *b = block;
+    memcpy(code, b->q, sizeof(b->q));
+    eng_fill(scale, 2, eng_half_value(b->d));
+    eng_fill(min, 2, ENG_NO_MIN);
+}
 
 static void decode(const void *blocks, float *x, size_t n)
 {
-    const struct eng_block_q8_0 *b = blocks;
-    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        const float d = eng_f16_to_f32(eng_half_load(b->d));
-        for (int j = 0; j < ENG_BLOCK; j++)
-            x[j] = (float)b->q[j] * d;
-    }
+    eng_decode_expanded(expand, ENG_BLOCK, sizeof(struct eng_block_q8_0), blocks, x, n);
 }
 
 static int8_t round_code(float v)
@@ -38,4 +42,4 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q8_0;
-const struct eng_type_traits eng_type_q8_0 = {ENG_TYPE_Q8_0, "q8_0", ENG_BLOCK, sizeof(struct eng_block_q8_0), decode, encode, NULL};
+const struct eng_type_traits eng_type_q8_0 = {ENG_TYPE_Q8_0, "q8_0", ENG_BLOCK, sizeof(struct eng_block_q8_0), decode, encode, expand};

@@ -1,6 +1,7 @@
 /**
  * types.h - weight formats. One row per type in types.def; a type file exports one const struct eng_type_traits.
- * Layouts are GGUF's (little-endian; ggml-common.h): q4_0 18 bytes/32, q4_1 20/32, q8_0 34/32, f16, f32.
+ * Layouts are GGUF's (little-endian); block.h has them byte by byte. Functions are reentrant and allocate nothing; blocks may lie at any
+ * address; any bytes decode to something (infinities and NaN where a scale is such), so that files need no look at their weights.
  */
 #ifndef ENG_TYPES_TYPES_H
 #define ENG_TYPES_TYPES_H
@@ -18,8 +19,8 @@ struct eng_type_traits {
     void (*decode)(const void *blocks, float *x, size_t n);
     /** ggml's reference quantizer: byte-exact where it is deterministic, at least as good where it searches. NULL: not written. */
     void (*encode)(const float *x, void *blocks, size_t n);
-    /** Integer view of ONE block: x[i] = scale[i / 16] code[i] + min[i / 16], which is decode()'s value up to f32 rounding; codes in
-     *  [-128, 127], arrays of block_elems and block_elems / 16. NULL for f32, f16, bf16. */
+    /** Integer view of ONE block: x[i] = scale[i / 16] code[i] + min[i / 16], in f32, are decode()'s bits (the product is exact); codes in
+     *  [-128, 127], arrays of block_elems and block_elems / 16. Types without minima give -0.0 for them. NULL for f32, f16, bf16. */
     void (*expand)(const void *block, int8_t *code, float *scale, float *min);
 };
 

@@ -1,0 +1,48 @@
+/** half.h - IEEE binary16, bfloat16 and the small floats of the 4-bit formats as f32, inline: branch-free, so that loops of them vectorise. */
+#ifndef ENG_TYPES_HALF_H
+#define ENG_TYPES_HALF_H
+
+#include <stdint.h>
+#include <string.h>
+
+static inline float eng_float_of_bits(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+}
+
+static inline uint32_t eng_bits_of_float(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof(bits));
+    return bits;
+}
+
+/** eng_half_to_f32() - exact for all 65536 patterns; NaNs keep their payload. */
+static inline float eng_half_to_f32(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, magnitude = half & 0x7fffu;
+    const uint32_t rebias = (112u << 23) << (magnitude >= 0x7c00u); /* 112 = 127 - 15; infinity and NaN: to exponent 255 */
+    const uint32_t small = eng_bits_of_float((float)(int32_t)magnitude * 0x1p-24f); /* subnormal: fraction x 2^-24 */
+    return eng_float_of_bits(sign | (magnitude < 0x0400u ? small : (magnitude << 13) + rebias));
+}
+
+static inline uint16_t eng_half_load(const uint8_t bytes[2])
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static inline void eng_half_store(uint8_t bytes[2], uint16_t half)
+{
+    bytes[0] = (uint8_t)half;
+    bytes[1] = (uint8_t)(half >> 8);
+}
+
+/** eng_half_value() - the f32 value of a scale as files keep it. */
+static inline float eng_half_value(const uint8_t bytes[2])
+{
+    return eng_half_to_f32(eng_half_load(bytes));
+}
+
+#endif

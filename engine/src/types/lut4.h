@@ -1,0 +1,43 @@
+/**
+ * lut4.h - types whose nibbles choose from 16 values: iq4_nl and iq4_xs (values found by k-means on weights, ggml's kvalues_iq4nl),
+ * mxfp4 and nvfp4 (the 4-bit float of OCP MX 1.0, doubled to be whole). Private to types/ and kernels/.
+ */
+#ifndef ENG_TYPES_LUT4_H
+#define ENG_TYPES_LUT4_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "types/half.h"
+
+extern const int8_t eng_iq4_value[16]; /* rising: -127 ... 113 */
+extern const int8_t eng_fp4_value[16]; /* 0, 1, 2, 3, 4, 6, 8, 12, and the same with a minus (0 twice) */
+
+/** eng_lut_codes() - @n bytes to 2 n values: low nibbles first. */
+static inline void eng_lut_codes(const int8_t value[16], const uint8_t *q, size_t n, int8_t *code)
+{
+    for (size_t j = 0; j < n; j++) {
+        code[j] = value[q[j] & 15];
+        code[n + j] = value[q[j] >> 4];
+    }
+}
+
+/** eng_power_of_two_half() - 2^(e - 128): half the E8M0 number e, as the values of fp4 are doubled. e = 255 (NaN in OCP's text) is 2^127. */
+static inline float eng_power_of_two_half(uint8_t e)
+{
+    return eng_float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
+}
+
+/** eng_ue4m3_half() - half the unsigned float of 4-bit exponent (bias 7) and 3-bit fraction; 0x7f (NaN) counts as 0; bit 7 is ignored
+ *  but for that. */
+static inline float eng_ue4m3_half(uint8_t u)
+{
+    const uint32_t exponent = u >> 3 & 15u, fraction = u & 7u;
+    if (u == 0x7f)
+        return 0.0f;
+    if (exponent == 0)
+        return (float)fraction * 0x1p-10f;
+    return eng_float_of_bits((exponent + 119u) << 23 | fraction << 20); /* 119 = 127 - 7 - 1 */
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* type_mxfp4.c - OCP Microscaling MXFP4 (OCP MX specification 1.0, 2023): 32 floats of 4 bits (sign, 2-bit exponent, 1-bit fraction)
+ * under a power of two. The values 0, 0.5, 1, 1.5, 2, 3, 4, 6 are kept doubled, and the scale halved. */
+#include "types/block.h"
+#include "types/expand.h"
+#include "types/lut4.h"
+#include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_mxfp4 *b = block;
+    eng_lut_codes(eng_fp4_value, b->q, 16, code);
+    eng_fill(scale, 2, eng_power_of_two_half(b->e));
+    eng_fill(min, 2, ENG_NO_MIN);
+}
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    eng_decode_expanded(expand, ENG_BLOCK, sizeof(struct eng_block_mxfp4), blocks, x, n);
+}
+
+extern const struct eng_type_traits eng_type_mxfp4;
+const struct eng_type_traits eng_type_mxfp4 = {ENG_TYPE_MXFP4, "mxfp4", ENG_BLOCK, sizeof(struct eng_block_mxfp4), decode, NULL, expand};

@@ -1,0 +1,25 @@
+/* type_q1_0.c - the signs of 128 values under their mean magnitude. */
+#include "types/block.h"
+#include "types/expand.h"
+#include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q1_0 *b = block;
+    for (int k = 0; k < 16; k++) {
+        const uint64_t bits = eng_spread_bits(b->q[k]);
+        memcpy(code + 8 * k, &bits, 8);
+    }
+    for (int i = 0; i < 128; i++)
+        code[i] = (int8_t)(2 * code[i] - 1);
+    eng_fill(scale, 8, eng_half_value(b->d));
+    eng_fill(min, 8, ENG_NO_MIN);
+}
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    eng_decode_expanded(expand, 128, sizeof(struct eng_block_q1_0), blocks, x, n);
+}
+
+extern const struct eng_type_traits eng_type_q1_0;
+const struct eng_type_traits eng_type_q1_0 = {ENG_TYPE_Q1_0, "q1_0", 128, sizeof(struct eng_block_q1_0), decode, NULL, expand};

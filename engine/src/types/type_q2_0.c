@@ -1,0 +1,22 @@
+/* type_q2_0.c - 64 values of {-1, 0, 1, 2} times a half scale. */
+#include "types/block.h"
+#include "types/expand.h"
+#include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q2_0 *b = block;
+    for (int k = 0; k < 16; k++)
+        for (int j = 0; j < 4; j++)
+            code[4 * k + j] = (int8_t)((b->q[k] >> 2 * j & 3) - 1);
+    eng_fill(scale, 4, eng_half_value(b->d));
+    eng_fill(min, 4, ENG_NO_MIN);
+}
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    eng_decode_expanded(expand, 64, sizeof(struct eng_block_q2_0), blocks, x, n);
+}
+
+extern const struct eng_type_traits eng_type_q2_0;
+const struct eng_type_traits eng_type_q2_0 = {ENG_TYPE_Q2_0, "q2_0", 64, sizeof(struct eng_block_q2_0), decode, NULL, expand};

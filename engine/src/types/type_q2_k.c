@@ -1,0 +1,24 @@
+/* type_q2_k.c - 16 x 16 codes of 2 bits, a 4-bit scale and a 4-bit minimum for each 16. */
+#include "types/block.h"
+#include "types/expand.h"
+#include "types/types.h"
+
+static void expand(const void *block, int8_t *code, float *scale, float *min)
+{
+    const struct eng_block_q2_k *b = block;
+    const float d = eng_half_value(b->d), dmin = eng_half_value(b->dmin);
+    eng_split_pairs(b->q, code);
+    eng_split_pairs(b->q + 32, code + 128);
+    for (int g = 0; g < 16; g++) {
+        scale[g] = d * (float)(b->scales[g] & 15);
+        min[g] = -(dmin * (float)(b->scales[g] >> 4));
+    }
+}
+
+static void decode(const void *blocks, float *x, size_t n)
+{
+    eng_decode_expanded(expand, ENG_SUPER_BLOCK, sizeof(struct eng_block_q2_k), blocks, x, n);
+}
+
+extern const struct eng_type_traits eng_type_q2_k;
+const struct eng_type_traits eng_type_q2_k = {ENG_TYPE_Q2_K, "q2_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q2_k), decode, NULL, expand};
