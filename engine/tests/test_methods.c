@@ -60,6 +60,7 @@ static void test_names_that_plans_use(void **state)
     assert_non_null(parse(ENG_FAMILY_BACKEND, "npu-sim").info->unavailable);
     assert_null(parse(ENG_FAMILY_BACKEND, "cpu").info->unavailable);
     assert_string_equal(parse(ENG_FAMILY_QUANT, "q4_0").info->name, "q4_0");
+    assert_string_equal(parse(ENG_FAMILY_QUANT, "Q4_K_M").info->name, "q4_k_m");
     assert_string_equal(parse(ENG_FAMILY_ACT, "f32").info->name, "f32");
     assert_string_equal(parse(ENG_FAMILY_CACHE, "f16").info->name, "f16");
 }
@@ -86,7 +87,8 @@ static void test_mistakes_are_explained(void **state)
         {ENG_FAMILY_EXIT, "verify:draft=1,draft=2", "given twice"},
         {ENG_FAMILY_EXIT, "none:layer=1", "takes no parameter"},
         {ENG_FAMILY_REDUCE, "streaming:window=0", "out of range"},
-        {ENG_FAMILY_QUANT, "q5_0", "known: file, q8_0, q4_0"},
+        {ENG_FAMILY_QUANT, "q5_k_mm", "did you mean 'q5_k_m'"},
+        {ENG_FAMILY_QUANT, "int8", "known: file, f32, f16, bf16, q8_0"},
         {ENG_FAMILY_ACT, "f16", "known: q8, f32"},
         {ENG_FAMILY_CACHE, "q8_0", "known: f16, f32"},
         {ENG_FAMILY_BACKEND, "cuda", "known: cpu, opencl, npu-sim"},

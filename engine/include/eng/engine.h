@@ -134,7 +134,7 @@ uint64_t eng_clock_ns(void); /* CLOCK_MONOTONIC_RAW */
 struct eng_model;
 
 struct eng_model_params { /* zeroed = defaults */
-    const char *quant;           /* method of ENG_FAMILY_QUANT: NULL or "file", "q8_0", "q4_0" */
+    const char *quant;           /* method of ENG_FAMILY_QUANT: NULL or "file", or a format of eng/quantize.h: "q4_k_m" */
     uint32_t n_threads;          /* for requantizing and packing; 0 = 1 */
     struct eng_observer observer;/* LOAD_BEGIN, LOAD_END */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/mapped_file.h"
+#include "quantize/recipe.h"
 
 enum { N_SHARES = 8 };
 
@@ -38,7 +39,7 @@ void eng_share_sort(struct eng_type_share share[N_SHARES])
     qsort(share, N_SHARES, sizeof *share, most_bytes_first);
 }
 
-/* The matrices of a layer, by position: the only list of them. */
+/* The matrices of a layer, by position: the only list of them. eng_model_tensor() and prepare_all() go in the same order. */
 enum { LAYER_MATRICES = 7 };
 
 static struct eng_matrix *layer_matrix(struct eng_layer *layer, int i)
@@ -72,26 +73,49 @@ bool eng_model_tensor(const struct eng_model *model, uint32_t i, struct eng_tens
     return true;
 }
 
-static int parse_quant(const char *quant, const struct eng_type_traits **to, struct eng_error *err)
+/* The type that every matrix gets, in the order of eng_model_tensor(); NULL = as stored. free() it. */
+static int choose_types(const struct eng_model *m, const char *quant, const struct eng_type_traits ***to, struct eng_error *err)
 {
+    const struct eng_recipe *recipe;
+    struct eng_tensor_info info;
     struct eng_method method;
+    uint32_t n = 0;
     *to = NULL;
-    if (!quant)
-        return ENG_OK;
-    int rc = eng_method_parse(ENG_FAMILY_QUANT, quant, &method, err);
-    if (rc != ENG_OK || strcmp(method.info->name, "file") == 0)
+    int rc = quant ? eng_method_parse(ENG_FAMILY_QUANT, quant, &method, err) : ENG_OK;
+    if (rc != ENG_OK || !quant || strcmp(method.info->name, "file") == 0)
         return rc;
-    for (uint32_t type = 0; type < ENG_TYPE_LIMIT && !*to; type++) {
-        const struct eng_type_traits *traits = eng_type_traits(type);
-        if (traits && strcmp(traits->name, method.info->name) == 0)
-            *to = traits;
+    rc = eng_recipe_find(method.info->name, &recipe, err);
+    if (rc != ENG_OK)
+        return rc;
+    while (eng_model_tensor(m, n, &info))
+        n++;
+    struct eng_tensor_info *infos = calloc(n, sizeof *infos);
+    struct eng_recipe_tensor *tensor = calloc(n, sizeof *tensor);
+    *to = calloc(n, sizeof **to);
+    if (infos && tensor && *to) {
+        for (uint32_t i = 0; i < n; i++) {
+            (void)eng_model_tensor(m, i, &infos[i]);
+            tensor[i] = (struct eng_recipe_tensor){.name = infos[i].name, .ne = {infos[i].n_cols, infos[i].n_rows, 1, 1}, .type = infos[i].type};
+        }
+        const struct eng_recipe_model model = {m->info.arch, m->hp.n_layers, m->hp.n_heads, m->hp.n_heads_kv, 0};
+        rc = eng_recipe_choose(recipe, NULL, &model, tensor, n, err);
+        for (uint32_t i = 0; i < n && rc == ENG_OK; i++) {
+            (*to)[i] = eng_type_traits(tensor[i].to);
+            if (!(*to)[i] || !(*to)[i]->encode)
+                rc = eng_fail(err, ENG_ENOTSUP, "quant %s: this build does not write the type that %s needs", recipe->name, tensor[i].name);
+        }
+    } else {
+        rc = eng_fail(err, ENG_ENOMEM, "quant %s: no memory", recipe->name);
     }
-    return *to ? ENG_OK : eng_fail(err, ENG_ENOTSUP, "quant %s: no such weight type", method.info->name);
+    free(infos);
+    free(tensor);
+    return rc;
 }
 
 struct preparation {
     struct eng_model *model;
-    const struct eng_type_traits *to; /* NULL: as stored */
+    const struct eng_type_traits **to; /* of matrix i in the order of eng_model_tensor(); NULL: as stored */
+    uint32_t i;                        /* the next one */
     struct eng_pool *pool;
     struct eng_error *err;
 };
@@ -101,24 +125,12 @@ static bool is_mapped(const struct eng_model *m, const void *p)
     return m->map && (const char *)p >= (const char *)m->map && (const char *)p < (const char *)m->map + m->map_bytes;
 }
 
-static int requantize(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to)
-{
-    if (!to)
-        return ENG_OK;
-    if (w->n_cols % to->block_elems != 0) {
-        if (w->traits->type != ENG_TYPE_F32)
-            return ENG_OK;
-        to = eng_type_traits(ENG_TYPE_F16);
-    }
-    return eng_matrix_requantize(w, to, p->pool, p->err);
-}
-
 /* @multiplied: used in matmul; a matrix that is only looked up stays in its plain layout. */
-static int prepare(struct preparation *p, struct eng_matrix *w, const struct eng_type_traits *to, bool multiplied)
+static int prepare(struct preparation *p, struct eng_matrix *w, bool multiplied)
 {
     const void *stored = w->data;
     size_t stored_bytes = w->data_bytes;
-    int rc = requantize(p, w, to);
+    int rc = p->to ? eng_matrix_requantize(w, p->to[p->i++], p->pool, p->err) : ENG_OK;
     if (rc == ENG_OK) {
         eng_share_add(p->model->info.executed, w->traits->type, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
         p->model->info.weight_bytes += w->data_bytes;
@@ -133,16 +145,15 @@ static int prepare(struct preparation *p, struct eng_matrix *w, const struct eng
 static int prepare_all(struct preparation *p)
 {
     struct eng_model *m = p->model;
-    const struct eng_type_traits *head = p->to ? eng_type_traits(ENG_TYPE_Q8_0) : NULL;
-    int rc = prepare(p, &m->token_embd, m->info.tied_head ? head : p->to, m->info.tied_head);
+    int rc = prepare(p, &m->token_embd, m->info.tied_head);
     for (uint32_t i = 0; i < m->hp.n_layers; i++) {
         for (int k = 0; k < LAYER_MATRICES && rc == ENG_OK; k++)
-            rc = prepare(p, layer_matrix(&m->layers[i], k), p->to, true);
+            rc = prepare(p, layer_matrix(&m->layers[i], k), true);
     }
     if (rc != ENG_OK)
         return rc;
     if (!m->info.tied_head)
-        return prepare(p, &m->output, head, true);
+        return prepare(p, &m->output, true);
     m->output = m->token_embd; /* a view: the embedding owns the bytes, packed or not */
     return ENG_OK;
 }
@@ -150,13 +161,13 @@ static int prepare_all(struct preparation *p)
 int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err)
 {
     struct preparation p = {.model = model, .err = err};
-    int rc = parse_quant(quant, &p.to, err);
+    int rc = choose_types(model, quant, &p.to, err);
     if (rc == ENG_OK)
         rc = eng_pool_open(&p.pool, n_threads ? n_threads : 1, err);
-    if (rc != ENG_OK)
-        return rc;
-    rc = prepare_all(&p);
+    if (rc == ENG_OK)
+        rc = prepare_all(&p);
     eng_pool_close(p.pool);
+    free(p.to);
     return rc;
 }
 

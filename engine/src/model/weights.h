@@ -15,9 +15,8 @@ void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */
 /**
  * eng_weights_prepare() - bring all matrices into the wanted format and into the layout of the chosen kernels.
  *
- * @quant  method of ENG_FAMILY_QUANT; NULL = "file". q8_0 and q4_0 apply to every matrix, but the output matrix - and so the
- *         token embedding when it is tied to it - is q8_0 either way, which is llama.cpp's rule for such files. Rows that are no
- *         multiple of the block of 32 become f16 (its fallback as well) where they were f32, and stay where they were not.
+ * @quant  method of ENG_FAMILY_QUANT; NULL = "file". Every other is a recipe: quantize/recipe.h gives the type of each matrix, the
+ *         same as `meltbench quantize` would write.
  * Fills info.executed and info.weight_bytes (before packing).
  */
 int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err) ENG_MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backends/backend.h"
 #include "base/error.h"
@@ -61,11 +62,12 @@ static const struct eng_method_info *const reduction_infos[] = {
 
 /* Families without code of their own: a row is a name and a sentence. */
 #define ROW(method, text) &(const struct eng_method_info){.name = method, .summary = text},
-#define QUANT(method, text) ROW(method, text)
+#define RECIPE(id, method, alias, file_type, base, text) ROW(method, text)
 #define ACT(id, method, text) ROW(method, text)
 #define CACHE(type, method, text) ROW(method, text)
 static const struct eng_method_info *const quant_infos[] = {
-#include "run/quants.def"
+    ROW("file", "weights as the file stores them")
+#include "quantize/recipes.def"
 };
 static const struct eng_method_info *const act_infos[] = {
 #include "run/acts.def"
@@ -151,8 +153,8 @@ static void join(char *buf, size_t cap, const char *const *names, size_t n)
 
 static int fail_name(const struct family *f, const char *name, struct eng_error *err)
 {
-    const char *names[16];
-    char all[200];
+    const char *names[48];
+    char all[300];
     size_t n = 0;
     for (; n < f->n && n < COUNT(names); n++)
         names[n] = f->infos[n]->name;
@@ -236,7 +238,7 @@ int eng_method_parse(enum eng_family family, const char *text, struct eng_method
 
     const struct eng_method_info *info = NULL;
     for (size_t i = 0; i < f->n && !info; i++)
-        if (strcmp(f->infos[i]->name, name) == 0)
+        if (strcasecmp(f->infos[i]->name, name) == 0) /* types are written in both cases: Q4_K_M, q8_0 */
             info = f->infos[i];
     if (!info)
         return fail_name(f, name, err);
