@@ -120,6 +120,55 @@ struct eng_block_iq4_xs {
     uint8_t q[8][16];       /* halves; x = d (s - 32) value[q] */
 };
 
+/* The iq types name points of code books (iq_grid.h): eight or four coordinates at a time, signs apart. */
+struct eng_block_iq2_xxs {
+    uint8_t d[2];
+    struct {
+        uint8_t point[4];   /* of 8 elements */
+        uint8_t signs[4];   /* little-endian: 4 x 7 signs (the eighth makes them even), then 4 bits of scale s */
+    } q[8];                 /* of 32 elements; x = d (s + 1/2) / 4 point */
+};
+
+struct eng_block_iq2_xs {
+    uint8_t d[2];
+    uint8_t q[32][2];       /* of 8 elements: 9 bits of point, 7 signs as above */
+    uint8_t scales[8];      /* nibble s of 16 elements; x = d (s + 1/2) / 4 point */
+};
+
+struct eng_block_iq2_s {
+    uint8_t d[2];
+    uint8_t point[32];      /* of 8 elements: low 8 bits of 10 */
+    uint8_t signs[32];      /* of 8 elements */
+    uint8_t high[8];        /* of 32 elements: 4 x the upper two bits of a point */
+    uint8_t scales[8];      /* as iq2_xs */
+};
+
+struct eng_block_iq3_xxs {
+    uint8_t d[2];
+    uint8_t point[64];      /* of 4 elements */
+    uint8_t signs[8][4];    /* of 32 elements: as iq2_xxs; x = d (s + 1/2) / 2 point */
+};
+
+struct eng_block_iq3_s {
+    uint8_t d[2];
+    uint8_t point[64];      /* of 4 elements: low 8 bits of 9 */
+    uint8_t high[8];        /* of 32 elements: 8 x the ninth bit */
+    uint8_t signs[32];      /* of 8 elements */
+    uint8_t scales[4];      /* nibble s of 32 elements; x = d (2 s + 1) point */
+};
+
+struct eng_block_iq1_s {
+    uint8_t d[2];
+    uint8_t point[32];      /* of 8 elements: low 8 bits of 11 */
+    uint8_t high[8][2];     /* of 32 elements: 4 x 3 high bits, 3 bits of scale s, 1 bit: down; x = d (2 s + 1) (point +- 1/8) */
+};
+
+struct eng_block_iq1_m {
+    uint8_t point[32];      /* of 8 elements: low 8 bits of 11 */
+    uint8_t high[16];       /* of 16 elements: nibbles of 3 high bits and 1 bit: down */
+    uint8_t scales[4][2];   /* of 64 elements: 4 x 3 bits of scale s, each for 16; the four upper nibbles are d; x as iq1_s */
+};
+
 static_assert(sizeof(struct eng_block_q8_0) == 34, "GGUF layout");
 static_assert(sizeof(struct eng_block_q4_0) == 18, "GGUF layout");
 static_assert(sizeof(struct eng_block_q4_1) == 20, "GGUF layout");
@@ -138,6 +187,13 @@ static_assert(sizeof(struct eng_block_q5_k) == 176, "GGUF layout");
 static_assert(sizeof(struct eng_block_q6_k) == 210, "GGUF layout");
 static_assert(sizeof(struct eng_block_iq4_nl) == 18, "GGUF layout");
 static_assert(sizeof(struct eng_block_iq4_xs) == 136, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq2_xxs) == 66, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq2_xs) == 74, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq2_s) == 82, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq3_xxs) == 98, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq3_s) == 110, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq1_s) == 50, "GGUF layout");
+static_assert(sizeof(struct eng_block_iq1_m) == 56, "GGUF layout");
 
 /** eng_code() - v as an integer code in [0, top]. Floats beyond the range, and NaN, land on an end instead of being undefined. */
 static inline uint8_t eng_code(float v, int top)

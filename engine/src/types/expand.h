@@ -16,7 +16,8 @@
 
 typedef void eng_expand_fn(const void *block, int8_t *code, float *scale, float *min);
 
-static inline void eng_decode_expanded(eng_expand_fn *expand, size_t block_elems, size_t block_bytes, const void *blocks, float *x, size_t n)
+static inline void eng_decode_expanded(eng_expand_fn *expand, size_t block_elems, size_t block_bytes, const void *blocks, float *x,
+                                       size_t n)
 {
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += block_elems, block += block_bytes, x += block_elems) {

@@ -1,4 +1,4 @@
-/** half.h - IEEE binary16, bfloat16 and the small floats of the 4-bit formats as f32, inline: branch-free, so that loops of them vectorise. */
+/** half.h - IEEE binary16 in bytes and as f32, inline and free of branches, so that loops of it vectorise. Private to types/, kernels/. */
 #ifndef ENG_TYPES_HALF_H
 #define ENG_TYPES_HALF_H
 

@@ -22,7 +22,7 @@ static inline void eng_lut_codes(const int8_t value[16], const uint8_t *q, size_
     }
 }
 
-/** eng_power_of_two_half() - 2^(e - 128): half the E8M0 number e, as the values of fp4 are doubled. e = 255 (NaN in OCP's text) is 2^127. */
+/** eng_power_of_two_half() - 2^(e - 128): half the E8M0 number e, as the values of fp4 are doubled. e = 255, OCP's NaN, is 2^127. */
 static inline float eng_power_of_two_half(uint8_t e)
 {
     return eng_float_of_bits(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);

@@ -18,4 +18,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_iq4_nl;
-const struct eng_type_traits eng_type_iq4_nl = {ENG_TYPE_IQ4_NL, "iq4_nl", ENG_BLOCK, sizeof(struct eng_block_iq4_nl), decode, NULL, expand};
+const struct eng_type_traits eng_type_iq4_nl = {
+    ENG_TYPE_IQ4_NL, "iq4_nl", ENG_BLOCK, sizeof(struct eng_block_iq4_nl), decode, NULL, expand,
+};

@@ -23,4 +23,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_iq4_xs;
-const struct eng_type_traits eng_type_iq4_xs = {ENG_TYPE_IQ4_XS, "iq4_xs", ENG_SUPER_BLOCK, sizeof(struct eng_block_iq4_xs), decode, NULL, expand};
+const struct eng_type_traits eng_type_iq4_xs = {
+    ENG_TYPE_IQ4_XS, "iq4_xs", ENG_SUPER_BLOCK, sizeof(struct eng_block_iq4_xs), decode, NULL, expand,
+};

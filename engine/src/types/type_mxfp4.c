@@ -19,4 +19,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_mxfp4;
-const struct eng_type_traits eng_type_mxfp4 = {ENG_TYPE_MXFP4, "mxfp4", ENG_BLOCK, sizeof(struct eng_block_mxfp4), decode, NULL, expand};
+const struct eng_type_traits eng_type_mxfp4 = {
+    ENG_TYPE_MXFP4, "mxfp4", ENG_BLOCK, sizeof(struct eng_block_mxfp4), decode, NULL, expand,
+};

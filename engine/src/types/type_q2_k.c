@@ -21,4 +21,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q2_k;
-const struct eng_type_traits eng_type_q2_k = {ENG_TYPE_Q2_K, "q2_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q2_k), decode, NULL, expand};
+const struct eng_type_traits eng_type_q2_k = {
+    ENG_TYPE_Q2_K, "q2_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q2_k), decode, NULL, expand,
+};

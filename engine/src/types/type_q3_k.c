@@ -26,4 +26,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q3_k;
-const struct eng_type_traits eng_type_q3_k = {ENG_TYPE_Q3_K, "q3_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q3_k), decode, NULL, expand};
+const struct eng_type_traits eng_type_q3_k = {
+    ENG_TYPE_Q3_K, "q3_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q3_k), decode, NULL, expand,
+};

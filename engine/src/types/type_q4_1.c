@@ -39,4 +39,6 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q4_1;
-const struct eng_type_traits eng_type_q4_1 = {ENG_TYPE_Q4_1, "q4_1", ENG_BLOCK, sizeof(struct eng_block_q4_1), decode, encode, expand};
+const struct eng_type_traits eng_type_q4_1 = {
+    ENG_TYPE_Q4_1, "q4_1", ENG_BLOCK, sizeof(struct eng_block_q4_1), decode, encode, expand,
+};

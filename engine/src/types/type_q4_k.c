@@ -18,4 +18,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q4_k;
-const struct eng_type_traits eng_type_q4_k = {ENG_TYPE_Q4_K, "q4_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q4_k), decode, NULL, expand};
+const struct eng_type_traits eng_type_q4_k = {
+    ENG_TYPE_Q4_K, "q4_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q4_k), decode, NULL, expand,
+};

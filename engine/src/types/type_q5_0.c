@@ -20,4 +20,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q5_0;
-const struct eng_type_traits eng_type_q5_0 = {ENG_TYPE_Q5_0, "q5_0", ENG_BLOCK, sizeof(struct eng_block_q5_0), decode, NULL, expand};
+const struct eng_type_traits eng_type_q5_0 = {
+    ENG_TYPE_Q5_0, "q5_0", ENG_BLOCK, sizeof(struct eng_block_q5_0), decode, NULL, expand,
+};

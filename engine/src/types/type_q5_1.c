@@ -18,4 +18,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q5_1;
-const struct eng_type_traits eng_type_q5_1 = {ENG_TYPE_Q5_1, "q5_1", ENG_BLOCK, sizeof(struct eng_block_q5_1), decode, NULL, expand};
+const struct eng_type_traits eng_type_q5_1 = {
+    ENG_TYPE_Q5_1, "q5_1", ENG_BLOCK, sizeof(struct eng_block_q5_1), decode, NULL, expand,
+};

@@ -25,4 +25,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q6_k;
-const struct eng_type_traits eng_type_q6_k = {ENG_TYPE_Q6_K, "q6_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q6_k), decode, NULL, expand};
+const struct eng_type_traits eng_type_q6_k = {
+    ENG_TYPE_Q6_K, "q6_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q6_k), decode, NULL, expand,
+};

@@ -42,4 +42,6 @@ static void encode(const float *x, void *blocks, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_q8_0;
-const struct eng_type_traits eng_type_q8_0 = {ENG_TYPE_Q8_0, "q8_0", ENG_BLOCK, sizeof(struct eng_block_q8_0), decode, encode, expand};
+const struct eng_type_traits eng_type_q8_0 = {
+    ENG_TYPE_Q8_0, "q8_0", ENG_BLOCK, sizeof(struct eng_block_q8_0), decode, encode, expand,
+};

@@ -34,4 +34,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_tq1_0;
-const struct eng_type_traits eng_type_tq1_0 = {ENG_TYPE_TQ1_0, "tq1_0", ENG_SUPER_BLOCK, sizeof(struct eng_block_tq1_0), decode, NULL, expand};
+const struct eng_type_traits eng_type_tq1_0 = {
+    ENG_TYPE_TQ1_0, "tq1_0", ENG_SUPER_BLOCK, sizeof(struct eng_block_tq1_0), decode, NULL, expand,
+};

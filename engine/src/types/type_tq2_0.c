@@ -20,4 +20,6 @@ static void decode(const void *blocks, float *x, size_t n)
 }
 
 extern const struct eng_type_traits eng_type_tq2_0;
-const struct eng_type_traits eng_type_tq2_0 = {ENG_TYPE_TQ2_0, "tq2_0", ENG_SUPER_BLOCK, sizeof(struct eng_block_tq2_0), decode, NULL, expand};
+const struct eng_type_traits eng_type_tq2_0 = {
+    ENG_TYPE_TQ2_0, "tq2_0", ENG_SUPER_BLOCK, sizeof(struct eng_block_tq2_0), decode, NULL, expand,
+};
