@@ -9,9 +9,15 @@
 #include "base/strbuf.h"
 #include "db_sql.h"
 
-/* Version 1 is the first; a change of schema.sql after a release adds {2, mb_text_0002_sql} and migrations/0002.sql (README.md). */
+/* A change of schema.sql adds a row here and its file in migrations/ (README.md). */
+static const struct mb_db_migration steps[] = {
+    {2, mb_text_0002_sql},
+};
+
+enum { N_STEPS = sizeof(steps) / sizeof(steps[0]), VERSION = N_STEPS + 1 }; /* version 1 was the first */
+
 const struct mb_db_layout mb_db_layout = {
-    .version = 1, .schema = mb_text_schema_sql, .views = mb_text_views_sql, .migrations = NULL, .n_migrations = 0};
+    .version = VERSION, .schema = mb_text_schema_sql, .views = mb_text_views_sql, .migrations = steps, .n_migrations = N_STEPS};
 
 static int refuse_newer(const char *path, int64_t found, int version, struct mb_error *err)
 {

@@ -1,5 +1,5 @@
--- schema.sql - version 1. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
--- PRAGMA user_version = 1 and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
+-- schema.sql - version 2. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
+-- PRAGMA user_version and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
 -- (json_valid(NULL) is 0 before SQLite 3.45, hence the "IS NULL OR".)
 
 CREATE TABLE device (           -- the machine, as far as it matters to a figure
@@ -75,6 +75,7 @@ CREATE TABLE cell (                   -- one configuration within a run
   cache_type_v    TEXT GENERATED ALWAYS AS (config ->> '$.axes.cache_type_v') VIRTUAL,
   early_exit      TEXT GENERATED ALWAYS AS (config ->> '$.axes.early_exit') VIRTUAL,
   token_reduction TEXT GENERATED ALWAYS AS (config ->> '$.axes.token_reduction') VIRTUAL,
+  cpu_mask        TEXT GENERATED ALWAYS AS (coalesce(config ->> '$.axes.cpu_mask', 'auto')) VIRTUAL,
   runner          TEXT GENERATED ALWAYS AS (config ->> '$.runner') VIRTUAL,
   workload        TEXT GENERATED ALWAYS AS (config ->> '$.workload') VIRTUAL,
   options         TEXT GENERATED ALWAYS AS (config -> '$.options') VIRTUAL,
@@ -145,4 +146,62 @@ CREATE TABLE answer (
   correct  INTEGER CHECK (correct IN (0, 1)), -- NULL: nothing to compare with
   log_likelihood REAL,
   PRIMARY KEY (trial_id, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE calibration (            -- one `meltbench calibrate`: limits of a machine, measured
+  id          INTEGER PRIMARY KEY,
+  device_id   INTEGER NOT NULL REFERENCES device(id),
+  build_id    INTEGER NOT NULL REFERENCES build(id),
+  started_utc TEXT NOT NULL,
+  conditions  TEXT CHECK (conditions IS NULL OR json_valid(conditions)), -- as of a run
+  cache_bytes INTEGER                 -- last-level cache; NULL: not known
+) STRICT;
+
+CREATE TABLE calibration_sample (     -- one timed repetition
+  calibration_id INTEGER NOT NULL REFERENCES calibration(id) ON DELETE CASCADE,
+  kind       TEXT NOT NULL CHECK (kind IN ('read', 'read_matrices', 'f32', 'int8')),
+  isa        TEXT NOT NULL,           -- instruction set of the loop: avx512vnni, avx2, neon, ...
+  threads    INTEGER NOT NULL,
+  n_bytes    INTEGER NOT NULL,        -- read in one pass; 0 for the peaks, which stay in registers
+  repetition INTEGER NOT NULL,
+  value      REAL NOT NULL,           -- read kinds: bytes/s; f32: flop/s; int8: op/s (2 per multiply-add)
+  PRIMARY KEY (calibration_id, kind, isa, threads, n_bytes, repetition)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE profile (                -- one `meltbench profile`
+  id          INTEGER PRIMARY KEY,
+  device_id   INTEGER NOT NULL REFERENCES device(id),
+  build_id    INTEGER NOT NULL REFERENCES build(id),
+  calibration_id INTEGER REFERENCES calibration(id), -- the limits that its distances are from
+  model       TEXT NOT NULL,          -- file name
+  config      TEXT NOT NULL CHECK (json_valid(config)), -- axes, n_prompt, n_gen, depth
+  started_utc TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE profile_phase (          -- wall time of a phase, and how much of it operators explain
+  profile_id INTEGER NOT NULL REFERENCES profile(id) ON DELETE CASCADE,
+  phase      TEXT NOT NULL CHECK (phase IN ('prefill', 'decode')),
+  n_tokens   INTEGER NOT NULL,
+  wall_ns    INTEGER NOT NULL,
+  traced_ns  INTEGER NOT NULL,        -- sum of the operators
+  PRIMARY KEY (profile_id, phase)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE profile_op (             -- all calls of an operator with one shape
+  profile_id INTEGER NOT NULL REFERENCES profile(id) ON DELETE CASCADE,
+  phase      TEXT NOT NULL,
+  i_row      INTEGER NOT NULL,        -- most time first
+  op         TEXT NOT NULL,           -- matmul, attention, rms_norm, ...
+  tensor     TEXT NOT NULL,
+  w_type     TEXT NOT NULL,
+  a_type     TEXT NOT NULL,
+  m          INTEGER NOT NULL,        -- tokens
+  n          INTEGER NOT NULL,        -- rows of the matrix; attention: 0, it differs from call to call
+  k          INTEGER NOT NULL,
+  calls      INTEGER NOT NULL,
+  total_ns   INTEGER NOT NULL,
+  flop       REAL NOT NULL,
+  n_bytes    REAL NOT NULL,           -- read and written, each operand once
+  bound_ns   REAL,                    -- least time by the limits of the calibration; NULL without one
+  PRIMARY KEY (profile_id, phase, i_row)
 ) STRICT, WITHOUT ROWID;

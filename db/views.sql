@@ -20,7 +20,7 @@ CREATE VIEW v_median_rank(n, k, coverage) AS VALUES
 -- v_trial: one row per repetition with the axes of its cell.
 CREATE VIEW v_trial AS
 SELECT c.run_id, t.cell_id, t.id AS trial_id, c.hash, c.model, c.backend, c.threads, c.quant, c.act, c.cache_type_k, c.cache_type_v,
-       c.early_exit, c.token_reduction, c.runner, c.workload, c.options, t.kind, t.repetition, t.status, t.reason, t.started_utc,
+       c.early_exit, c.token_reduction, c.cpu_mask, c.runner, c.workload, c.options, t.kind, t.repetition, t.status, t.reason, t.started_utc,
        t.duration_ns
 FROM trial t JOIN cell c ON c.id = t.cell_id;
 
@@ -164,7 +164,7 @@ FROM k GROUP BY cell_id, name;
 --               first 14 and its number among the run's models.
 CREATE VIEW v_name AS
 WITH c AS (
-  SELECT id AS cell_id, run_id, i_cell, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction, runner,
+  SELECT id AS cell_id, run_id, i_cell, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction, cpu_mask, runner,
          replace(model, rtrim(model, replace(model, '/', '')), '') AS model_name,
          dense_rank() OVER (PARTITION BY run_id ORDER BY model) AS i_model,
          workload || coalesce(' ' || (options ->> '$.prompt') || '+' || (options ->> '$.gen'), '') AS shape
@@ -176,7 +176,8 @@ v AS (
   SELECT run_id, count(DISTINCT model) > 1 AS model, count(DISTINCT backend) > 1 AS backend, count(DISTINCT threads) > 1 AS threads,
          count(DISTINCT quant) > 1 AS quant, count(DISTINCT act) > 1 AS act, count(DISTINCT cache_type_k) > 1 AS cache_type_k,
          count(DISTINCT cache_type_v) > 1 AS cache_type_v, count(DISTINCT early_exit) > 1 AS early_exit,
-         count(DISTINCT token_reduction) > 1 AS token_reduction, count(DISTINCT runner) > 1 AS runner
+         count(DISTINCT token_reduction) > 1 AS token_reduction, count(DISTINCT cpu_mask) > 1 AS cpu_mask,
+         count(DISTINCT runner) > 1 AS runner
   FROM c GROUP BY run_id)
 SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
        concat_axes.setting, coalesce(nullif(trim(
@@ -185,13 +186,13 @@ SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
          || CASE WHEN v.act THEN 'act ' || c.act || ' ' ELSE '' END
          || CASE WHEN v.cache_type_k THEN 'K ' || c.cache_type_k || ' ' ELSE '' END
          || CASE WHEN v.cache_type_v THEN 'V ' || c.cache_type_v || ' ' ELSE '' END
-         || CASE WHEN v.threads THEN c.threads || 't ' ELSE '' END
+         || CASE WHEN v.threads THEN c.threads || 't ' ELSE '' END || CASE WHEN v.cpu_mask THEN 'CPUs ' || c.cpu_mask || ' ' ELSE '' END
          || CASE WHEN v.early_exit AND c.early_exit <> 'none' THEN c.early_exit || ' ' ELSE '' END
          || CASE WHEN v.token_reduction AND c.token_reduction <> 'none' THEN c.token_reduction || ' ' ELSE '' END), ''),
          CASE WHEN v.early_exit OR v.token_reduction THEN 'plain' END, c.model_name) AS label
 FROM m c JOIN v ON v.run_id = c.run_id
-JOIN (SELECT id AS cell_id, json_array(model, runner, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction)
-        AS setting FROM cell) concat_axes ON concat_axes.cell_id = c.cell_id;
+JOIN (SELECT id AS cell_id, json_array(model, runner, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction,
+                        cpu_mask) AS setting FROM cell) concat_axes ON concat_axes.cell_id = c.cell_id;
 
 -- v_cell: one row per cell: its axes, how its measured repetitions ended, and the median of each figure with min, max, interval.
 --   <figure>_lo.._hi: interval of the median with coverage ci_coverage (95 % or more from 6 repetitions on, see v_median_rank)
@@ -250,7 +251,8 @@ e AS (
   SELECT cell_id, min(origin) AS energy_origin, min(basis) AS energy_basis, min(reason) AS energy_reason
   FROM v_trial_energy WHERE kind = 'measured' GROUP BY cell_id)
 SELECT c.run_id, c.id AS cell_id, c.i_cell, c.hash, n.label, n.shape, n.setting, n.model_name, c.model, c.backend, c.threads, c.quant,
-       c.act, c.cache_type_k, c.cache_type_v, c.early_exit, c.token_reduction, c.runner, c.workload, c.options, c.repetitions, c.refused,
+       c.act, c.cache_type_k, c.cache_type_v, c.early_exit, c.token_reduction, c.cpu_mask, c.runner, c.workload, c.options,
+       c.repetitions, c.refused,
        c.model_id, coalesce(o.n_ok, 0) AS n_ok, coalesce(o.n_failed, 0) AS n_failed, coalesce(o.n_skipped, 0) AS n_skipped,
        coalesce(o.n_invalid, 0) AS n_invalid, ci_coverage,
        prefill_tps, prefill_tps_min, prefill_tps_max, prefill_tps_lo, prefill_tps_hi, decode_tps, decode_tps_min,
@@ -362,6 +364,7 @@ SELECT m.run_id, m.cell_id, b.cell_id AS baseline_cell_id, m.i_cell, m.label, m.
             WHEN m.output_hash IS NOT NULL AND b.output_hash IS NOT NULL THEN 0 END AS same_output
 FROM c m JOIN c b ON b.run_id = m.run_id AND b.model = m.model AND b.runner = m.runner AND b.backend = m.backend AND b.threads = m.threads
   AND b.quant = m.quant AND b.act = m.act AND b.cache_type_k = m.cache_type_k AND b.cache_type_v = m.cache_type_v
+  AND b.cpu_mask = m.cpu_mask
   AND b.workload = m.workload AND b.options = m.options AND b.early_exit = 'none' AND b.token_reduction = 'none'
 WHERE m.decode_tps IS NOT NULL AND b.decode_tps IS NOT NULL;
 
@@ -424,3 +427,30 @@ SELECT DISTINCT c.run_id, m.* FROM cell c JOIN model m ON m.id = c.model_id;
 -- v_stream: which channels were sampled during a repetition.
 CREATE VIEW v_stream AS
 SELECT s.id AS stream_id, s.trial_id, s.source, s.name, s.channel, s.origin, s.period_ns, s.n_errors FROM stream s;
+
+-- v_limit: what `meltbench calibrate` measured: median of the repetitions of one loop, with the interval of v_median_rank.
+--   read           bytes/s: each thread streams its own part of a buffer of n_bytes;  beyond_caches: n_bytes is 4 x the last-level cache, but for a rest of 16 MiB
+--   read_matrices  bytes/s: matrices of 1 to 8 MiB one after the other, all threads on each, a meeting after each (as decoding reads weights)
+--   f32, int8      flop/s and op/s (2 per multiply-add) of the instruction set on registers
+CREATE VIEW v_limit AS
+WITH x AS (
+  SELECT *, row_number() OVER w AS i, count(*) OVER (PARTITION BY calibration_id, kind, isa, threads, n_bytes) AS n
+  FROM calibration_sample WINDOW w AS (PARTITION BY calibration_id, kind, isa, threads, n_bytes ORDER BY value))
+SELECT x.calibration_id, c.device_id, c.started_utc, x.kind, x.isa, x.threads, x.n_bytes, CASE WHEN n_bytes > 0 THEN n_bytes + 16777216 > 4 * c.cache_bytes END AS beyond_caches, x.n,
+       avg(value) FILTER (WHERE i IN ((x.n + 1) / 2, (x.n + 2) / 2)) AS median,
+       max(value) FILTER (WHERE i = coalesce(r.k, 1)) AS lo, max(value) FILTER (WHERE i = x.n + 1 - coalesce(r.k, 1)) AS hi,
+       r.coverage
+FROM x JOIN calibration c ON c.id = x.calibration_id LEFT JOIN v_median_rank r ON r.n = x.n
+GROUP BY x.calibration_id, x.kind, x.isa, x.threads, x.n_bytes;
+
+-- v_profile: operators of a profile.   share = total_ns / wall_ns of the phase   gflops = flop / total_ns   gb_per_s = n_bytes / total_ns
+--   of_roof = bound_ns / total_ns: 1 would be as fast as the measured limits allow;   the rest of wall_ns is row 'unaccounted'
+CREATE VIEW v_profile AS
+SELECT o.profile_id, o.phase, o.i_row, o.op, o.tensor, o.w_type, o.a_type, o.m, o.n, o.k, o.calls, o.total_ns,
+       1.0 * o.total_ns / nullif(p.wall_ns, 0) AS share, o.flop / nullif(o.total_ns, 0) AS gflops,
+       o.n_bytes / nullif(o.total_ns, 0) AS gb_per_s, o.bound_ns / nullif(o.total_ns, 0) AS of_roof
+FROM profile_op o JOIN profile_phase p USING (profile_id, phase)
+UNION ALL
+SELECT profile_id, phase, 1000000, 'unaccounted', '', '', '', 0, 0, 0, 0, wall_ns - traced_ns, 1.0 * (wall_ns - traced_ns) / nullif(wall_ns, 0),
+       NULL, NULL, NULL
+FROM profile_phase;

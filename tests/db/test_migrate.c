@@ -1,4 +1,5 @@
-/* Older files come up to date in one step or not at all, keeping their rows. The layouts here are synthetic: version 1 is our first. */
+/* Older files come up to date in one step or not at all, keeping their rows. The layouts here are synthetic, but for
+ * format_1.sql: the tables as the first release made them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,11 +150,70 @@ static void a_file_of_format_0_is_completed(void **state)
     struct mb_error err = {0};
     assert_int_equal(mb_db_open(&db, p->file, MB_DB_READ, &err), MB_EFORMAT);
     assert_int_equal(mb_db_open(&db, p->file, MB_DB_WRITE, &err), MB_OK);
-    text_is(db, "PRAGMA user_version", "1");
+    char version[16];
+    snprintf(version, sizeof(version), "%d", mb_db_layout.version);
+    text_is(db, "PRAGMA user_version", version);
     text_is(db, "PRAGMA journal_mode", "wal");
     text_is(db, "PRAGMA foreign_keys", "1");
     text_is(db, "SELECT count(*) FROM v_cell", "0");
     mb_db_close(db);
+}
+
+static char *read_source(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = NULL;
+    size_t cap = 0;
+    assert_non_null(f);
+    assert_true(getdelim(&text, &cap, '\0', f) > 0);
+    fclose(f);
+    return text;
+}
+
+/* Tables and their columns, in an order that does not depend on history. */
+#define SHAPE "SELECT group_concat(x, ' ') FROM (SELECT m.name || '.' || c.name || ':' || c.type || c.hidden AS x FROM sqlite_schema m, " \
+              "pragma_table_xinfo(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.name)"
+
+static char *one_text(struct mb_db *db, const char *sql)
+{
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    char *text = strdup((const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    return text;
+}
+
+/* A file of the first release: opened for writing it has the tables of a new file, and its rows. */
+static void a_file_of_format_1_becomes_like_a_new_one(void **state)
+{
+    const struct place *p = *state;
+    char *schema = read_source(MB_SOURCE_DIR "/tests/db/format_1.sql"), fresh_path[320];
+    sqlite3 *raw;
+    assert_int_equal(sqlite3_open(p->file, &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, schema, NULL, NULL, NULL), SQLITE_OK);
+    char sql[700];
+    snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = 1; INSERT INTO device VALUES (1, 'f', 'd', 'c', 2, NULL, NULL, '{}');"
+             "INSERT INTO build VALUES (1, '0', 'c', 'g', '', 'Release', '', 'b'); INSERT INTO plan VALUES (1, 'h', 'n', 't');"
+             "INSERT INTO run VALUES (1, 1, 1, 1, 'now', NULL, 'running', NULL);"
+             "INSERT INTO cell (id, run_id, i_cell, hash, config, repetitions) VALUES (1, 1, 0, 'h', '{\"axes\":{\"model\":\"m\"}}', 1)",
+             MB_DB_APPLICATION_ID);
+    assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(raw);
+    free(schema);
+    snprintf(fresh_path, sizeof(fresh_path), "%s/fresh.db", p->folder);
+    struct mb_db *db, *fresh;
+    struct mb_error err = {0};
+    assert_int_equal(mb_db_open(&db, p->file, MB_DB_WRITE, &err), MB_OK);
+    assert_int_equal(mb_db_open(&fresh, fresh_path, MB_DB_CREATE, &err), MB_OK);
+    char *old_shape = one_text(db, SHAPE), *new_shape = one_text(fresh, SHAPE);
+    assert_string_equal(old_shape, new_shape);
+    assert_non_null(strstr(new_shape, "calibration_sample.value:REAL0"));
+    text_is(db, "SELECT model || cpu_mask FROM cell", "mauto");
+    free(old_shape);
+    free(new_shape);
+    mb_db_close(db);
+    mb_db_close(fresh);
 }
 
 int main(void)
@@ -162,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_old_file_comes_up_to_date), T(a_step_is_not_taken_twice), T(a_failing_step_leaves_the_file_as_it_was),
         T(a_newer_file_is_refused), T(a_reader_is_told_to_bring_an_old_file_up_to_date), T(a_file_of_format_0_is_completed),
+        T(a_file_of_format_1_becomes_like_a_new_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

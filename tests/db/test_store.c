@@ -257,10 +257,13 @@ static void files_that_are_not_ours_stay_as_they_are(void **state)
     snprintf(text, sizeof(text), "%s/notes.txt", p->folder);
     write_all(text, "not a database", 14);
     struct mb_db *db = open_ok(p->file, MB_DB_CREATE);
-    assert_int_equal(sqlite3_exec(mb_db_handle(db), "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    char newer[60], says_newer[80];
+    snprintf(newer, sizeof(newer), "PRAGMA user_version = %d", mb_db_layout.version + 1);
+    snprintf(says_newer, sizeof(says_newer), "newer meltbench (format %d, this one knows %d)", mb_db_layout.version + 1, mb_db_layout.version);
+    assert_int_equal(sqlite3_exec(mb_db_handle(db), newer, NULL, NULL, NULL), SQLITE_OK);
     mb_db_close(db);
     const struct { const char *path, *says; } cases[] = {
-        {other, "another program"}, {text, "not a database"}, {p->file, "newer meltbench (format 2, this one knows 1)"}};
+        {other, "another program"}, {text, "not a database"}, {p->file, says_newer}};
     for (size_t i = 0; i < 3; i++) {
         size_t n, n_after;
         char *before = read_all(cases[i].path, &n);
@@ -286,7 +289,7 @@ static void a_newer_wal_stays_as_it_is(void **state)
 {
     struct place *p = *state;
     struct mb_db *db = open_ok(p->file, MB_DB_CREATE);
-    assert_int_equal(sqlite3_exec(mb_db_handle(db), "PRAGMA user_version = 7", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(mb_db_handle(db), "PRAGMA user_version = 777", NULL, NULL, NULL), SQLITE_OK);
     char copy[300], wal[320], copy_wal[320];
     snprintf(copy, sizeof(copy), "%s/copy.db", p->folder);
     snprintf(wal, sizeof(wal), "%s-wal", p->file);
@@ -297,8 +300,8 @@ static void a_newer_wal_stays_as_it_is(void **state)
     write_all(copy_wal, wal_bytes, n_wal);
     mb_db_close(db);
     assert_true(n_wal > 0);
-    open_fails(copy, MB_DB_WRITE, MB_EFORMAT, "newer meltbench (format 7");
-    open_fails(copy, MB_DB_READ, MB_EFORMAT, "newer meltbench (format 7");
+    open_fails(copy, MB_DB_WRITE, MB_EFORMAT, "newer meltbench (format 777");
+    open_fails(copy, MB_DB_READ, MB_EFORMAT, "newer meltbench (format 777");
     char *after = read_all(copy, &n_after);
     assert_int_equal(n, n_after);
     assert_memory_equal(bytes, after, n);

@@ -51,6 +51,24 @@ static void few_samples_have_no_spread(void **state)
     assert_true(isnan(mb_stats_mean(x, 0)));
 }
 
+/* The rule of db/views.sql (v_median_rank): n = 9 gives ranks 2 and 8 with 96.09 %, n = 5 the extremes with 93.75 %. */
+static void the_interval_of_the_median_is_two_order_statistics(void **state)
+{
+    (void)state;
+    const struct { size_t n, k; double coverage; } rows[] = {{2, 1, 0.5}, {5, 1, 0.9375}, {8, 1, 0.992188}, {9, 2, 0.960938}, {12, 3, 0.961426},
+                                                             {20, 6, 0.958611}, {50, 18, 0.967161}};
+    double x[50], lo, hi;
+    for (int i = 0; i < 50; i++)
+        x[i] = i + 1;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        near(mb_stats_median_interval(x, rows[i].n, &lo, &hi), rows[i].coverage, 1e-6);
+        near(lo, (double)rows[i].k, 0);
+        near(hi, (double)(rows[i].n + 1 - rows[i].k), 0);
+    }
+    assert_true(isnan(mb_stats_median_interval(x, 1, &lo, &hi)));
+    near(lo, 1, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -58,6 +76,7 @@ int main(void)
         cmocka_unit_test(spread_survives_a_large_offset),
         cmocka_unit_test(median_of_odd_even_and_none),
         cmocka_unit_test(few_samples_have_no_spread),
+        cmocka_unit_test(the_interval_of_the_median_is_two_order_statistics),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }

@@ -1,0 +1,148 @@
+-- schema.sql - version 1. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
+-- PRAGMA user_version = 1 and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
+-- (json_valid(NULL) is 0 before SQLite 3.45, hence the "IS NULL OR".)
+
+CREATE TABLE device (           -- the machine, as far as it matters to a figure
+  id           INTEGER PRIMARY KEY,
+  fingerprint  TEXT NOT NULL UNIQUE,  -- sha256 of the facts and of the columns below
+  name         TEXT NOT NULL,         -- host name
+  cpu          TEXT NOT NULL,         -- model name
+  n_cores      INTEGER NOT NULL,
+  memory_bytes INTEGER,
+  kernel       TEXT,
+  facts        TEXT NOT NULL CHECK (json_valid(facts)) -- caches, features, governor, virtualisation, sensors found and why others not
+) STRICT;
+
+CREATE TABLE build (
+  id        INTEGER PRIMARY KEY,
+  version   TEXT NOT NULL,
+  commit_id TEXT NOT NULL,            -- with -dirty when the tree had changes
+  compiler  TEXT NOT NULL,
+  flags     TEXT NOT NULL,
+  type      TEXT NOT NULL,            -- Release, Debug, ...
+  sanitizer TEXT NOT NULL,
+  binary_sha256 TEXT NOT NULL UNIQUE  -- of the running binary: two builds of one commit are two builds
+) STRICT;
+
+CREATE TABLE model (
+  id                INTEGER PRIMARY KEY,
+  sha256            TEXT NOT NULL,
+  quant             TEXT NOT NULL,    -- as executed: the quant axis
+  name              TEXT NOT NULL,    -- file name
+  arch              TEXT,
+  n_params          INTEGER,
+  file_bytes        INTEGER NOT NULL,
+  weight_bytes      INTEGER,          -- as executed
+  bits_per_weight   REAL,             -- 8 * weight_bytes / n_params: from bytes, never from the name
+  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes","names"}] as executed; names: the matrices of this type
+  UNIQUE (sha256, quant)
+) STRICT;
+
+CREATE TABLE plan (
+  id     INTEGER PRIMARY KEY,
+  hash   TEXT NOT NULL UNIQUE,        -- sha256 of the canonical plan
+  name   TEXT NOT NULL,
+  text   TEXT NOT NULL                -- canonical JSON
+) STRICT;
+
+CREATE TABLE run (
+  id           INTEGER PRIMARY KEY,
+  plan_id      INTEGER NOT NULL REFERENCES plan(id),
+  build_id     INTEGER NOT NULL REFERENCES build(id),
+  device_id    INTEGER NOT NULL REFERENCES device(id),
+  started_utc  TEXT NOT NULL,
+  finished_utc TEXT,
+  state        TEXT NOT NULL CHECK (state IN ('running', 'finished')), -- an interrupted run stays 'running' until resumed
+  conditions   TEXT CHECK (conditions IS NULL OR json_valid(conditions)) -- governor, load, mains or battery, temperature at start
+) STRICT;
+
+CREATE TABLE cell (                   -- one configuration within a run
+  id          INTEGER PRIMARY KEY,
+  run_id      INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  model_id    INTEGER REFERENCES model(id),  -- NULL until the model was opened, and for runners without one
+  i_cell      INTEGER NOT NULL,       -- position in the expanded plan
+  hash        TEXT NOT NULL,          -- sha256 of config, model sha256, data sha256s: equal across runs
+  config      TEXT NOT NULL CHECK (json_valid(config)), -- canonical JSON: axes, workload, options, seed, protocol part that matters
+  repetitions INTEGER NOT NULL,
+  refused     TEXT,                   -- reason why it was not run at all
+  -- axes, derived from config by one rule; the list follows harness/base/axis.def
+  model           TEXT GENERATED ALWAYS AS (config ->> '$.axes.model') VIRTUAL,
+  backend         TEXT GENERATED ALWAYS AS (config ->> '$.axes.backend') VIRTUAL,
+  threads         INTEGER GENERATED ALWAYS AS (CAST(config ->> '$.axes.threads' AS INTEGER)) VIRTUAL,
+  quant           TEXT GENERATED ALWAYS AS (config ->> '$.axes.quant') VIRTUAL,
+  act             TEXT GENERATED ALWAYS AS (config ->> '$.axes.act') VIRTUAL,
+  cache_type_k    TEXT GENERATED ALWAYS AS (config ->> '$.axes.cache_type_k') VIRTUAL,
+  cache_type_v    TEXT GENERATED ALWAYS AS (config ->> '$.axes.cache_type_v') VIRTUAL,
+  early_exit      TEXT GENERATED ALWAYS AS (config ->> '$.axes.early_exit') VIRTUAL,
+  token_reduction TEXT GENERATED ALWAYS AS (config ->> '$.axes.token_reduction') VIRTUAL,
+  runner          TEXT GENERATED ALWAYS AS (config ->> '$.runner') VIRTUAL,
+  workload        TEXT GENERATED ALWAYS AS (config ->> '$.workload') VIRTUAL,
+  options         TEXT GENERATED ALWAYS AS (config -> '$.options') VIRTUAL,
+  UNIQUE (run_id, hash)
+) STRICT;
+
+CREATE TABLE trial (                  -- one repetition; written in one transaction with all its rows below
+  id          INTEGER PRIMARY KEY,
+  cell_id     INTEGER NOT NULL REFERENCES cell(id) ON DELETE CASCADE,
+  kind        TEXT NOT NULL CHECK (kind IN ('measured', 'warmup', 'cold')),
+  repetition  INTEGER NOT NULL,       -- from 0 within its kind
+  status      TEXT NOT NULL CHECK (status IN ('ok', 'failed', 'skipped', 'invalid')),
+  reason      TEXT,                   -- NULL when ok
+  started_utc TEXT NOT NULL,
+  begin_ns    INTEGER NOT NULL,       -- CLOCK_MONOTONIC_RAW; event.t_ns and sample.t_us count from here
+  duration_ns INTEGER NOT NULL,
+  UNIQUE (cell_id, kind, repetition),
+  CHECK ((status = 'ok') = (reason IS NULL))
+) STRICT;
+
+CREATE TABLE event (
+  trial_id INTEGER NOT NULL REFERENCES trial(id) ON DELETE CASCADE,
+  seq      INTEGER NOT NULL,
+  kind     TEXT NOT NULL,             -- names of harness/base/event.def
+  request  INTEGER NOT NULL,
+  i_token  INTEGER NOT NULL,          -- index of a token; 0 for other kinds
+  t_ns     INTEGER NOT NULL,          -- since trial.begin_ns (negative: model load before it)
+  value    INTEGER NOT NULL,
+  PRIMARY KEY (trial_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stream (                 -- one channel of one collector during one trial
+  id        INTEGER PRIMARY KEY,
+  trial_id  INTEGER NOT NULL REFERENCES trial(id) ON DELETE CASCADE,
+  source    TEXT NOT NULL,            -- collector
+  name      TEXT NOT NULL,            -- quantity with unit: power_uw, rss_anon_bytes, temp_milli_c, freq_khz
+  channel   TEXT NOT NULL,            -- package-0, cpu-thermal, policy0
+  origin    TEXT NOT NULL CHECK (origin IN ('measured', 'estimated', 'simulated')),
+  period_ns INTEGER NOT NULL,
+  n_errors  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX stream_by_trial ON stream(trial_id);
+
+CREATE TABLE sample (                 -- about 17 bytes a row
+  stream_id INTEGER NOT NULL REFERENCES stream(id) ON DELETE CASCADE,
+  t_us      INTEGER NOT NULL,         -- since trial.begin_ns
+  value     INTEGER NOT NULL,         -- in the unit of stream.name
+  PRIMARY KEY (stream_id, t_us)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric (
+  trial_id INTEGER NOT NULL REFERENCES trial(id) ON DELETE CASCADE,
+  name     TEXT NOT NULL,             -- names of harness/base/metric.def
+  scope    TEXT NOT NULL,             -- '' = whole trial; phase, rail, task
+  source   TEXT NOT NULL,
+  origin   TEXT NOT NULL CHECK (origin IN ('measured', 'estimated', 'simulated')),
+  value    REAL,                      -- NULL = unknown, then reason
+  reason   TEXT,
+  PRIMARY KEY (trial_id, name, scope, source),
+  CHECK (value IS NOT NULL OR reason IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE answer (
+  trial_id INTEGER NOT NULL REFERENCES trial(id) ON DELETE CASCADE,
+  item     TEXT NOT NULL,             -- arc_easy/12, chat/3.1
+  given    TEXT NOT NULL,
+  expected TEXT,
+  correct  INTEGER CHECK (correct IN (0, 1)), -- NULL: nothing to compare with
+  log_likelihood REAL,
+  PRIMARY KEY (trial_id, item)
+) STRICT, WITHOUT ROWID;
