@@ -10,6 +10,9 @@ set(ENG_RUN_SOURCES
   src/run/generate.c
   src/run/methods.c
   src/run/ops.c
+  src/run/recur_portable.c
+  src/run/recur_select.c
+  src/run/recurrence.c
   src/run/rope.c
   src/run/sampler.c
   src/run/score.c
@@ -27,7 +30,10 @@ set(ENG_RUN_SOURCES
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND ENG_RUN_SOURCES src/run/attn_avx2.c src/run/attn_avx512.c)
   set_source_files_properties(src/run/attn_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
+  list(APPEND ENG_RUN_SOURCES src/run/recur_avx2.c src/run/recur_avx512.c)
+  set_source_files_properties(src/run/recur_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
+  set_source_files_properties(src/run/recur_avx512.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni")
   set_source_files_properties(src/run/attn_avx512.c PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx2;-mfma;-mf16c")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-  list(APPEND ENG_RUN_SOURCES src/run/attn_neon.c)
+  list(APPEND ENG_RUN_SOURCES src/run/attn_neon.c src/run/recur_neon.c)
 endif()
