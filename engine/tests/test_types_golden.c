@@ -50,7 +50,9 @@ static void test_decode(void **state)
 /* Formats whose quantizer is a formula: the same bytes from the same floats. */
 static bool is_formula(const struct eng_type_traits *traits)
 {
-    static const enum eng_type types[] = {ENG_TYPE_F16, ENG_TYPE_BF16, ENG_TYPE_Q4_0, ENG_TYPE_Q4_1, ENG_TYPE_Q8_0};
+    static const enum eng_type types[] = {ENG_TYPE_F16, ENG_TYPE_BF16, ENG_TYPE_Q4_0, ENG_TYPE_Q4_1, ENG_TYPE_Q5_0, ENG_TYPE_Q5_1,
+                                          ENG_TYPE_Q8_0, ENG_TYPE_MXFP4, ENG_TYPE_NVFP4, ENG_TYPE_TQ1_0, ENG_TYPE_TQ2_0, ENG_TYPE_Q1_0,
+                                          ENG_TYPE_Q2_0};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (types[i] == traits->type)
             return true;

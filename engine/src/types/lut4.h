@@ -5,6 +5,7 @@
 #ifndef ENG_TYPES_LUT4_H
 #define ENG_TYPES_LUT4_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,19 @@ static inline void eng_lut_codes(const int8_t value[16], const uint8_t *q, size_
     for (size_t j = 0; j < n; j++) {
         code[j] = value[q[j] & 15];
         code[n + j] = value[q[j] >> 4];
+    }
+}
+
+/** eng_fp4_codes() - nearest codes of x / d; the smaller magnitude of two equally near, 0 rather than -0, 0 for all where d is 0. */
+static inline void eng_fp4_codes(const float *x, size_t n, float d, uint8_t *code)
+{
+    static const float middle[7] = {0.5f, 1.5f, 2.5f, 3.5f, 5.0f, 7.0f, 10.0f};
+    for (size_t i = 0; i < n; i++) {
+        const float a = d > 0.0f ? fabsf(x[i]) : 0.0f;
+        uint32_t level = 0;
+        for (int k = 0; k < 7; k++)
+            level += a > middle[k] * d;
+        code[i] = (uint8_t)(level | (uint32_t)(x[i] < 0.0f && level > 0) << 3);
     }
 }
 

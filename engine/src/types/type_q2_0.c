@@ -1,5 +1,6 @@
 /* type_q2_0.c - 64 values of {-1, 0, 1, 2} times a half scale. */
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/types.h"
 
@@ -18,5 +19,17 @@ static void decode(const void *blocks, float *x, size_t n)
     eng_decode_expanded(expand, 64, sizeof(struct eng_block_q2_0), blocks, x, n);
 }
 
+/* d is the largest magnitude: 2 is never written. */
+static void encode(const float *x, void *blocks, size_t n)
+{
+    struct eng_block_q2_0 *b = blocks;
+    for (size_t i = 0; i < n / 64; i++, b++, x += 64) {
+        uint8_t code[64];
+        eng_half_store(b->d, eng_f32_to_f16(eng_ternary(x, 64, code)));
+        for (int k = 0; k < 16; k++)
+            b->q[k] = (uint8_t)(code[4 * k] | code[4 * k + 1] << 2 | code[4 * k + 2] << 4 | code[4 * k + 3] << 6);
+    }
+}
+
 extern const struct eng_type_traits eng_type_q2_0;
-const struct eng_type_traits eng_type_q2_0 = {ENG_TYPE_Q2_0, "q2_0", 64, sizeof(struct eng_block_q2_0), decode, NULL, expand};
+const struct eng_type_traits eng_type_q2_0 = {ENG_TYPE_Q2_0, "q2_0", 64, sizeof(struct eng_block_q2_0), decode, encode, expand};

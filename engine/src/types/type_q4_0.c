@@ -1,8 +1,7 @@
 /* type_q4_0.c - 32 nibbles under one half scale: d = (the value of largest magnitude, with its sign) / -8, so that this value
  * gets code 0; q = min(15, floor(x / d + 8.5)). Layout and rounding as ggml's reference quantizer. */
-#include <math.h>
-
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/types.h"
 
@@ -25,16 +24,12 @@ static void encode(const float *x, void *blocks, size_t n)
 {
     struct eng_block_q4_0 *b = blocks;
     for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        float extreme = 0.0f;
-        for (int j = 0; j < ENG_BLOCK; j++)
-            if (fabsf(x[j]) > fabsf(extreme))
-                extreme = x[j];
-        const float d = extreme / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        const float d = eng_extreme(x, ENG_BLOCK) / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        uint8_t code[ENG_BLOCK];
         eng_half_store(b->d, eng_f32_to_f16(d));
-        for (int j = 0; j < ENG_BLOCK / 2; j++) {
-            const uint8_t low = eng_code(x[j] * inverse + 8.5f, 15), high = eng_code(x[j + 16] * inverse + 8.5f, 15);
-            b->q[j] = (uint8_t)(low | high << 4);
-        }
+        for (int j = 0; j < ENG_BLOCK; j++)
+            code[j] = eng_code(x[j] * inverse + 8.5f, 15);
+        eng_join_nibbles(code, 16, b->q);
     }
 }
 

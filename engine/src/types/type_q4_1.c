@@ -1,8 +1,7 @@
 /* type_q4_1.c - 32 nibbles under a half scale and a half minimum: m = min(x), d = (max(x) - m) / 15,
  * q = min(15, floor((x - m) / d + 0.5)). Layout and rounding as ggml's reference quantizer. */
-#include <float.h>
-
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/types.h"
 
@@ -23,18 +22,14 @@ static void encode(const float *x, void *blocks, size_t n)
 {
     struct eng_block_q4_1 *b = blocks;
     for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        float low = FLT_MAX, high = -FLT_MAX;
-        for (int j = 0; j < ENG_BLOCK; j++) {
-            low = x[j] < low ? x[j] : low;
-            high = x[j] > high ? x[j] : high;
-        }
-        const float d = (high - low) / 15.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        const struct eng_range range = eng_range(x, ENG_BLOCK);
+        const float d = (range.high - range.low) / 15.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        uint8_t code[ENG_BLOCK];
         eng_half_store(b->d, eng_f32_to_f16(d));
-        eng_half_store(b->m, eng_f32_to_f16(low));
-        for (int j = 0; j < ENG_BLOCK / 2; j++) {
-            const uint8_t a = eng_code((x[j] - low) * inverse + 0.5f, 15), c = eng_code((x[j + 16] - low) * inverse + 0.5f, 15);
-            b->q[j] = (uint8_t)(a | c << 4);
-        }
+        eng_half_store(b->m, eng_f32_to_f16(range.low));
+        for (int j = 0; j < ENG_BLOCK; j++)
+            code[j] = eng_code((x[j] - range.low) * inverse + 0.5f, 15);
+        eng_join_nibbles(code, 16, b->q);
     }
 }
 

@@ -1,5 +1,6 @@
 /* type_q5_0.c - q4_0 with a fifth bit: codes 0 to 31 about 16. */
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/types.h"
 
@@ -19,7 +20,21 @@ static void decode(const void *blocks, float *x, size_t n)
     eng_decode_expanded(expand, ENG_BLOCK, sizeof(struct eng_block_q5_0), blocks, x, n);
 }
 
+static void encode(const float *x, void *blocks, size_t n)
+{
+    struct eng_block_q5_0 *b = blocks;
+    for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
+        const float d = eng_extreme(x, ENG_BLOCK) / -16.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        uint8_t code[ENG_BLOCK];
+        eng_half_store(b->d, eng_f32_to_f16(d));
+        for (int j = 0; j < ENG_BLOCK; j++)
+            code[j] = eng_code(x[j] * inverse + 16.5f, 31);
+        eng_join_nibbles(code, 16, b->q);
+        eng_take_bit(code, 4, b->high);
+    }
+}
+
 extern const struct eng_type_traits eng_type_q5_0;
 const struct eng_type_traits eng_type_q5_0 = {
-    ENG_TYPE_Q5_0, "q5_0", ENG_BLOCK, sizeof(struct eng_block_q5_0), decode, NULL, expand,
+    ENG_TYPE_Q5_0, "q5_0", ENG_BLOCK, sizeof(struct eng_block_q5_0), decode, encode, expand,
 };

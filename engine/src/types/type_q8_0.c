@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/types.h"
 
@@ -31,10 +32,7 @@ static void encode(const float *x, void *blocks, size_t n)
 {
     struct eng_block_q8_0 *b = blocks;
     for (size_t i = 0; i < n / ENG_BLOCK; i++, b++, x += ENG_BLOCK) {
-        float amax = 0.0f;
-        for (int j = 0; j < ENG_BLOCK; j++)
-            amax = fmaxf(amax, fabsf(x[j]));
-        const float d = amax / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        const float d = eng_amax(x, ENG_BLOCK) / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
         eng_half_store(b->d, eng_f32_to_f16(d));
         for (int j = 0; j < ENG_BLOCK; j++)
             b->q[j] = round_code(x[j] * inverse);
