@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "runners/open_engine.h"
 #include "runners/runner.h"
 #include "runners/score_engine.h"
 
@@ -52,20 +53,6 @@ static void on_mark(void *user, enum eng_mark what, uint32_t index, int64_t valu
     st->events->put(st->events->user, &event);
 }
 
-/* An engine failure in the suite's words: the sentence is the engine's, the code is what the session acts on. */
-static int from_engine(const struct eng_error *from, struct mb_error *err)
-{
-    switch (from->code) {
-    case ENG_ENOMEM: return mb_fail(err, MB_ENOMEM, "%s", from->text);
-    case ENG_EIO: return mb_fail(err, MB_EIO, "%s", from->text);
-    case ENG_EFORMAT: return mb_fail(err, MB_EFORMAT, "%s", from->text);
-    case ENG_ENOTSUP: return mb_fail(err, MB_ENOTSUP, "%s", from->text);
-    case ENG_EINVAL: return mb_fail(err, MB_EINVAL, "%s", from->text);
-    case ENG_ENAN: return mb_fail(err, MB_EFAILED, "NaN: %s", from->text);
-    default: return mb_fail(err, MB_EFAILED, "%s", from->text);
-    }
-}
-
 static int engine_probe(struct mb_error *why)
 {
     struct mb_strbuf found = {0};
@@ -107,33 +94,21 @@ static char *describe_types(const struct eng_model *model)
     return mb_strbuf_take(&sb);
 }
 
+/* The marks of loading are events; those of opening a session would be, if there were any. */
+static void model_ready(void *user)
+{
+    ((struct engine_state *)user)->events = NULL;
+}
+
 static int engine_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, const struct mb_event_sink *events, struct mb_error *err)
 {
     struct engine_state *st = state;
-    struct eng_error e = {0};
-    const uint32_t n_threads = (uint32_t)strtoul(cell->axis[MB_AXIS_THREADS], NULL, 10);
-    const struct eng_observer observer = {.mark = on_mark, .user = st};
+    const struct mb_engine_wish wish = {.n_ctx = n_ctx, .observer = {.mark = on_mark, .user = st}, .model_ready = model_ready, .user = st};
     st->events = events;
-    const struct eng_model_params mp = {.quant = cell->axis[MB_AXIS_QUANT], .n_threads = n_threads, .observer = observer};
-    int rc = eng_model_open(&st->model, cell->model_path, &mp, &e);
+    const int rc = mb_engine_open(cell, &wish, &st->model, &st->session, err);
     st->events = NULL;
     if (rc)
-        return from_engine(&e, err);
-    const struct eng_model_info *info = eng_model_info(st->model);
-    const struct eng_session_params sp = {
-        .n_ctx = n_ctx && n_ctx < info->n_ctx_train ? n_ctx : info->n_ctx_train,
-        .n_threads = n_threads,
-        .backend = cell->axis[MB_AXIS_BACKEND],
-        .act = cell->axis[MB_AXIS_ACT],
-        .cache_type_k = cell->axis[MB_AXIS_CACHE_TYPE_K],
-        .cache_type_v = cell->axis[MB_AXIS_CACHE_TYPE_V],
-        .early_exit = cell->axis[MB_AXIS_EARLY_EXIT],
-        .token_reduction = cell->axis[MB_AXIS_TOKEN_REDUCTION],
-        .observer = observer,
-    };
-    rc = eng_session_open(&st->session, st->model, &sp, &e);
-    if (rc)
-        return from_engine(&e, err);
+        return rc;
     st->exits_early = strcmp(cell->axis[MB_AXIS_EARLY_EXIT], "none") != 0;
     st->tensor_types = describe_types(st->model);
     return st->tensor_types ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for the model's facts");
@@ -161,13 +136,13 @@ static int prepare_exact_prompt(struct engine_state *st, const struct mb_request
         return err->code;
     size_t n = 0;
     if (eng_tokenize(st->model, rq->text, n_text, 0, st->ids, st->cap_ids, &n, &e))
-        return from_engine(&e, err);
+        return mb_engine_fail(&e, err);
     if (n == 0)
         return mb_fail(err, MB_EINVAL, "%s: the prompt text is empty", rq->item);
     for (size_t i = n; i < n_want; i++)
         st->ids[i] = st->ids[i - n];
     if (rq->n_depth && eng_eval(st->session, st->ids, rq->n_depth, NULL, &e))
-        return from_engine(&e, err);
+        return mb_engine_fail(&e, err);
     st->prompt = st->ids + rq->n_depth;
     return MB_OK;
 }
@@ -184,7 +159,7 @@ static int prepare_chat_turn(struct engine_state *st, const struct mb_request *r
             return err->code;
         rc = eng_chat_turn(st->model, rq->fresh, rq->text, st->turn, st->cap_turn, &st->n_turn, &e);
     }
-    return rc ? from_engine(&e, err) : MB_OK;
+    return rc ? mb_engine_fail(&e, err) : MB_OK;
 }
 
 static int engine_prepare(void *state, const struct mb_request *rq, struct mb_error *err)
@@ -195,10 +170,10 @@ static int engine_prepare(void *state, const struct mb_request *rq, struct mb_er
     switch (rq->kind) {
     case MB_REQUEST_SCORE:
         rc = mb_score_prepare(&st->score, st->model, rq, &e);
-        return rc ? from_engine(&e, err) : MB_OK;
+        return rc ? mb_engine_fail(&e, err) : MB_OK;
     case MB_REQUEST_PERPLEXITY:
         rc = mb_perplexity_prepare(&st->score, st->model, rq, &e);
-        return rc ? from_engine(&e, err) : MB_OK;
+        return rc ? mb_engine_fail(&e, err) : MB_OK;
     case MB_REQUEST_GENERATE:
         break;
     }
@@ -257,7 +232,7 @@ static int engine_run(void *state, const struct mb_request *rq, struct mb_result
     eng_session_info(st->session, &info);
     rs->n_kept = info.n_kept;
     rs->n_seen = info.n_seen;
-    return rc ? from_engine(&e, err) : MB_OK;
+    return rc ? mb_engine_fail(&e, err) : MB_OK;
 }
 
 static void engine_reset(void *state)

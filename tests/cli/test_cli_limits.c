@@ -69,12 +69,89 @@ static void wrong_flags_are_named(void **state)
     sh_fails(2, "--repetitions", CALIBRATE "-r 0");
 }
 
+#define PROFILE "\"$MB\" profile -m \"$TINY\" -t 1 --no-limits -p 24 -n 5 "
+
+static json_int_t calls_of(const json_t *phase, const char *op, const char *tensor)
+{
+    const json_t *rows = json_object_get(phase, "operators");
+    json_int_t n = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (strcmp(json_string_value(json_object_get(row, "op")), op) == 0 && strcmp(json_string_value(json_object_get(row, "tensor")), tensor) == 0)
+            n += json_integer_value(json_object_get(row, "calls"));
+    }
+    return n;
+}
+
+/* Four layers: an operator of a layer has four calls a token; the sums stay within the wall time; file and database say the same. */
+static void operators_add_up(void **state)
+{
+    (void)state;
+    json_t *root = sh_json(PROFILE "-d 8 -o json --trace t.json --db p.db"), *phases = json_object_get(root, "phases");
+    const char *const names[] = {"prefill", "decode"};
+    const json_int_t tokens[] = {24, 5}, n_calls[] = {4, 20};
+    size_t n_rows = 0;
+    for (int i = 0; i < 2; i++) {
+        const json_t *phase = json_object_get(phases, names[i]), *rows = json_object_get(phase, "operators");
+        json_int_t sum = 0;
+        assert_int_equal(json_integer_value(json_object_get(phase, "tokens")), tokens[i]);
+        assert_int_equal(calls_of(phase, "matmul", "ffn_down"), n_calls[i]);
+        for (size_t r = 0; r < json_array_size(rows); r++)
+            sum += json_integer_value(json_object_get(json_array_get(rows, r), "total_ns"));
+        assert_int_equal(sum, json_integer_value(json_object_get(phase, "traced_ns")));
+        assert_true(sum > 0 && sum <= json_integer_value(json_object_get(phase, "wall_ns")));
+        n_rows += json_array_size(rows);
+    }
+    assert_true(json_is_null(json_object_get(root, "limits")));
+    json_decref(root);
+    assert_true(number_in_db("p.db", "SELECT count(*) FROM profile_op") == (double)n_rows);
+    assert_true(number_in_db("p.db", "SELECT min(abs(s - 1) < 1e-9) FROM (SELECT sum(share) AS s FROM v_profile GROUP BY phase)") == 1);
+    json_t *trace = sh_json("cat t.json");
+    size_t n_calls_written = 0, n_ops = 0;
+    for (size_t i = 0; i < json_array_size(trace); i++) {
+        const char *cat = json_string_value(json_object_get(json_array_get(trace, i), "cat"));
+        n_calls_written += cat && strcmp(cat, "call") == 0;
+        n_ops += cat && strcmp(cat, "op") == 0;
+    }
+    assert_int_equal(n_calls_written, 1 + 5);
+    assert_true((double)n_ops == number_in_db("p.db", "SELECT sum(calls) FROM profile_op"));
+    json_decref(trace);
+}
+
+/* Limits of the database are taken when there are some for this number of threads, else measured and stored. */
+static void distances_are_from_stored_limits(void **state)
+{
+    (void)state;
+    char *text = sh_text("\"$MB\" calibrate -q --size 16 -t 2 -r 1 --db q.db >/dev/null 2>&1; \"$MB\" profile -m \"$TINY\" -t 2 -p 8 -n 2 --db q.db");
+    assert_non_null(strstr(text, "calibrated before"));
+    assert_non_null(strstr(text, "| unaccounted |"));
+    assert_non_null(strstr(text, "decode: 2 tokens"));
+    free(text);
+    assert_true(number_in_db("q.db", "SELECT count(*) FROM calibration") == 1);
+    assert_true(number_in_db("q.db", "SELECT count(*) FROM profile_op WHERE bound_ns IS NULL OR bound_ns <= 0") == 0);
+    assert_true(number_in_db("q.db", "SELECT calibration_id FROM profile") == 1);
+}
+
+static void what_cannot_be_profiled_is_said(void **state)
+{
+    (void)state;
+    sh_fails(2, "which model", "\"$MB\" profile");
+    sh_fails(2, "nothing to profile", PROFILE "-p 0 -n 0");
+    sh_fails(2, "one configuration", PROFILE "--act q8,f32");
+    sh_fails(2, "null", "\"$MB\" profile -m null:token_us=1");
+    sh_fails(1, "/nowhere/t.json", PROFILE "--trace /nowhere/t.json");
+    sh_fails(1, "truncated", "\"$MB\" profile -m \"$CUT\" --no-limits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_are_printed_and_stored),
         cmocka_unit_test(the_table_has_a_row_a_limit),
         cmocka_unit_test(wrong_flags_are_named),
+        cmocka_unit_test(operators_add_up),
+        cmocka_unit_test(distances_are_from_stored_limits),
+        cmocka_unit_test(what_cannot_be_profiled_is_said),
     };
     return cmocka_run_group_tests(tests, scene_begin, scene_end);
 }
