@@ -1,6 +1,6 @@
 # Loader and tokenizer tests; they see the engine's inside. gguf_build makes files for the tests of the forward pass as well.
 pkg_check_modules(JANSSON QUIET IMPORTED_TARGET jansson)
-add_library(eng_test_files STATIC EXCLUDE_FROM_ALL gguf_build.c gguf_tiny.c llama2c_build.c scratch_dir.c)
+add_library(eng_test_files STATIC EXCLUDE_FROM_ALL gguf_build.c gguf_tiny.c llama2c_build.c scratch_dir.c vocab_file.c)
 target_include_directories(eng_test_files PUBLIC . ../src)
 target_compile_definitions(eng_test_files PRIVATE ENG_TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/../../../shared/data")
 target_link_libraries(eng_test_files PUBLIC eng)
@@ -11,5 +11,6 @@ mb_add_test(NAME test_llama2c SOURCES test_llama2c.c LIBS eng_test_files LABELS 
 mb_add_test(NAME test_tokenizer SOURCES test_tokenizer.c LIBS eng_test_files)
 mb_add_test(NAME test_chat_template SOURCES test_chat_template.c LIBS eng_test_files)
 if(JANSSON_FOUND)
-  mb_add_test(NAME test_tokenizer_golden SOURCES test_tokenizer_golden.c LIBS eng_test_files PkgConfig::JANSSON LABELS golden)
+  mb_add_test(NAME test_tokenizer_golden SOURCES test_tokenizer_golden.c golden_text.c LIBS eng_test_files PkgConfig::JANSSON LABELS golden)
+  mb_add_test(NAME test_tokenizer_zoo SOURCES test_tokenizer_zoo.c golden_text.c LIBS eng_test_files PkgConfig::JANSSON)
 endif()

@@ -70,14 +70,19 @@ bool test_data_path(char path[SCRATCH_PATH], const char *name)
     return access(path, R_OK) == 0;
 }
 
-bool default_model_path(char path[SCRATCH_PATH])
+bool cached_model_path(char path[SCRATCH_PATH], const char *file)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     const bool has_cache = cache && *cache;
-    snprintf(path, SCRATCH_PATH, "%s%s/meltbench/SmolLM2-135M-Instruct.Q4_1.gguf",
+    snprintf(path, SCRATCH_PATH, "%s%s/meltbench/%s",
              has_cache ? cache
              : home    ? home
                        : "",
-             has_cache ? "" : "/.cache");
+             has_cache ? "" : "/.cache", file);
     return access(path, R_OK) == 0;
+}
+
+bool default_model_path(char path[SCRATCH_PATH])
+{
+    return cached_model_path(path, "SmolLM2-135M-Instruct.Q4_1.gguf");
 }

@@ -16,6 +16,8 @@ char *scratch_read(const char *path, size_t *n);
 
 /** Reference data: $MELTBENCH_TEST_DATA or ../shared/data beside the checkout. False when the file is not there (then skip). */
 bool test_data_path(char path[SCRATCH_PATH], const char *name);
+/** A model in the cache of scripts/get_model.sh. False when it is not there. */
+bool cached_model_path(char path[SCRATCH_PATH], const char *file);
 /** The default model in the cache. False when it is not there. */
 bool default_model_path(char path[SCRATCH_PATH]);
 

@@ -10,102 +10,46 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "model/model.h"
+#include "golden_text.h"
 #include "scratch_dir.h"
+#include "vocab_file.h"
 
-static json_t *load_json(const char *name)
+/* What llama_detokenize() makes of the ids, where it is not the text itself: given as it is recorded, or not compared. */
+enum detok { DETOK_EQUAL, DETOK_AS_RECORDED, DETOK_CLEANED };
+
+static void check_texts(const struct eng_model *m, const json_t *c, enum detok detok)
 {
-    char path[SCRATCH_PATH];
-    json_error_t why;
-    if (!test_data_path(path, name)) {
-        print_message("skipped: no %s\n", path);
-        skip();
-    }
-    json_t *json = json_load_file(path, JSON_ALLOW_NUL, &why);
-    if (!json)
-        fail_msg("%s: %s", path, why.text);
-    return json;
+    const json_t *text = json_object_get(c, "text"), *ids = json_object_get(c, "ids"), *special = json_object_get(c, "ids_parse_special");
+    const json_t *recorded = json_object_get(c, "detok");
+    const json_t *shown = json_object_get(c, "detok_parse_special"), *hidden = json_object_get(c, "detok_parse_special_hidden");
+    if (detok == DETOK_CLEANED)
+        return;
+    if (detok == DETOK_AS_RECORDED && recorded)
+        text = recorded;
+    golden_text_check_bytes(m, ids, ENG_DETOKENIZE_SPECIAL, json_string_value(text), json_string_length(text));
+    if (shown)
+        golden_text_check_bytes(m, special, ENG_DETOKENIZE_SPECIAL, json_string_value(shown), json_string_length(shown));
+    if (hidden)
+        golden_text_check_bytes(m, special, 0, json_string_value(hidden), json_string_length(hidden));
 }
 
-struct ids {
-    int32_t *id;
-    size_t n;
-};
-
-static struct ids tokenize(const struct eng_model *m, const char *text, size_t n_bytes, unsigned flags)
+static void check_cases(const struct eng_model *m, const json_t *golden, enum detok detok)
 {
-    struct eng_error err = {0};
-    struct ids out = {malloc((n_bytes + 2) * sizeof(int32_t)), 0};
-    assert_non_null(out.id);
-    if (eng_tokenize(m, text, n_bytes, flags, out.id, n_bytes + 2, &out.n, &err) != ENG_OK)
-        fail_msg("%s", err.text);
-    return out;
-}
-
-static bool same(const struct ids *got, const json_t *want)
-{
-    if (got->n != json_array_size(want))
-        return false;
-    for (size_t i = 0; i < got->n; i++)
-        if (got->id[i] != json_integer_value(json_array_get(want, i)))
-            return false;
-    return true;
-}
-
-static void check_ids(const struct eng_model *m, const char *text, size_t n, unsigned flags, const json_t *want)
-{
-    struct ids got = tokenize(m, text, n, flags);
-    if (!same(&got, want)) {
-        char *dump = json_dumps(want, JSON_COMPACT);
-        print_error("'%.200s' (flags %u)\n  want %s\n  got ", text, flags, dump);
-        for (size_t i = 0; i < got.n && i < 60; i++)
-            print_error(" %d", got.id[i]);
-        fail_msg("ids differ");
-    }
-    free(got.id);
-}
-
-static void check_text(const struct eng_model *m, const json_t *ids, bool special, const char *want, size_t n_want)
-{
-    struct eng_error err = {0};
-    size_t n = json_array_size(ids), n_bytes;
-    int32_t *id = malloc((n + 1) * sizeof(*id));
-    char *text = malloc(n_want + 2);
-    for (size_t i = 0; i < n; i++)
-        id[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-    if (eng_detokenize(m, id, n, special, text, n_want + 1, &n_bytes, &err) != ENG_OK)
-        fail_msg("%s: %s", want, err.text);
-    assert_int_equal(n_bytes, n_want);
-    assert_memory_equal(text, want, n_want);
-    free(text);
-    free(id);
-}
-
-static void check_cases(const struct eng_model *m, const json_t *golden, bool round_trip)
-{
-    const json_t *cases = json_object_get(golden, "cases"), *c;
-    size_t i, n_checked = 0;
-    json_array_foreach(cases, i, c)
+    const json_t *c;
+    size_t i;
+    json_array_foreach(json_object_get(golden, "cases"), i, c)
     {
         const json_t *text = json_object_get(c, "text"), *ids = json_object_get(c, "ids"),
                      *special = json_object_get(c, "ids_parse_special");
         const json_t *bos = json_object_get(c, "ids_add_special_parse_special");
         const char *s = json_string_value(text);
         const size_t n = json_string_length(text);
-        check_ids(m, s, n, 0, ids);
-        check_ids(m, s, n, ENG_TOKENIZE_SPECIAL, special ? special : ids);
-        check_ids(m, s, n, ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, bos ? bos : special ? special : ids);
-        if (round_trip) {
-            const json_t *shown = json_object_get(c, "detok_parse_special"), *hidden = json_object_get(c, "detok_parse_special_hidden");
-            check_text(m, ids, true, s, n);
-            if (shown)
-                check_text(m, special, true, json_string_value(shown), json_string_length(shown));
-            if (hidden)
-                check_text(m, special, false, json_string_value(hidden), json_string_length(hidden));
-        }
-        n_checked++;
+        golden_text_check_ids(m, s, n, 0, ids);
+        golden_text_check_ids(m, s, n, ENG_TOKENIZE_SPECIAL, special ? special : ids);
+        golden_text_check_ids(m, s, n, ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, bos ? bos : special ? special : ids);
+        check_texts(m, c, detok);
     }
-    assert_int_equal(n_checked, 342);
+    assert_int_equal(i, 342);
 }
 
 static void check_document(const struct eng_model *m, const json_t *golden)
@@ -118,42 +62,58 @@ static void check_document(const struct eng_model *m, const json_t *golden)
     assert_non_null(text);
     const size_t n_doc = (size_t)json_integer_value(json_object_get(doc, "bytes"));
     assert_true(n >= n_doc);
-    check_ids(m, text, n_doc, 0, json_object_get(doc, "ids"));
+    golden_text_check_ids(m, text, n_doc, 0, json_object_get(doc, "ids"));
     free(text);
 }
 
-/* Informative in the reference: bytes that are no UTF-8 come back as they were here, as U+FFFD there. Never a failure, at most one
- * token a byte. How many agree is printed. */
+/* Informative in the reference: bytes that are no UTF-8 come back as they were here; byte-level BPE has U+FFFD there. Never a failure, at
+ * most one token a byte. How many agree is printed. */
 static void check_invalid(const struct eng_model *m, const json_t *golden)
 {
     const json_t *c;
-    size_t i, n_equal = 0, n_all = 0;
+    size_t i, n, n_equal = 0;
     json_array_foreach(json_object_get(golden, "invalid_utf8"), i, c)
     {
-        const char *hex = json_string_value(json_object_get(c, "hex"));
-        char bytes[512];
-        const size_t n = strlen(hex) / 2;
-        assert_true(n <= sizeof(bytes));
-        for (size_t k = 0; k < n; k++) {
-            unsigned b;
-            sscanf(hex + 2 * k, "%2x", &b);
-            bytes[k] = (char)b;
-        }
-        struct ids got = tokenize(m, bytes, n, 0);
-        assert_true(got.n <= n);
-        n_equal += json_object_get(c, "ids") && same(&got, json_object_get(c, "ids"));
-        n_all++;
-        free(got.id);
+        char *bytes = golden_text_from_hex(json_string_value(json_object_get(c, "hex")), &n);
+        int32_t *ids = malloc((n + 2) * sizeof(*ids));
+        size_t n_ids;
+        assert_int_equal(eng_tokenize(m, bytes, n, 0, ids, n + 2, &n_ids, NULL), ENG_OK);
+        assert_true(n_ids <= n);
+        n_equal += json_object_get(c, "ids") && golden_text_same_ids(m, bytes, n, 0, json_object_get(c, "ids"));
+        free(ids);
+        free(bytes);
     }
-    assert_true(n_all > 30);
-    print_message("invalid UTF-8: %zu of %zu inputs give llama.cpp's ids\n", n_equal, n_all);
+    assert_int_equal(i, 35);
+    print_message("invalid UTF-8: %zu of %zu inputs give llama.cpp's ids\n", n_equal, i);
+}
+
+static void gemma3_ids_equal_the_reference(void **state)
+{
+    (void)state;
+    char path[SCRATCH_PATH];
+    if (!cached_model_path(path, "gemma-3-270m-q4_k_m.gguf")) {
+        print_message("skipped: no %s (scripts/get_model.sh gemma3-270m)\n", path);
+        skip();
+    }
+    json_t *golden = golden_text_load("golden/llama_cpp/tokenizer/gemma3-270m.json");
+    if (!golden)
+        skip();
+    struct vocab_file v;
+    vocab_file_open(&v, path);
+    check_cases(&v.m, golden, DETOK_AS_RECORDED);
+    check_document(&v.m, golden);
+    check_invalid(&v.m, golden);
+    vocab_file_close(&v);
+    json_decref(golden);
 }
 
 static void smollm2_ids_equal_the_reference(void **state)
 {
     (void)state;
     char path[SCRATCH_PATH];
-    json_t *golden = load_json("golden/llama_cpp/tokenizer/smollm2-135m-instruct.json");
+    json_t *golden = golden_text_load("golden/llama_cpp/tokenizer/smollm2-135m-instruct.json");
+    if (!golden)
+        skip();
     if (!default_model_path(path)) {
         json_decref(golden);
         print_message("skipped: no %s\n", path);
@@ -163,7 +123,7 @@ static void smollm2_ids_equal_the_reference(void **state)
     struct eng_error err = {0};
     if (eng_model_open(&m, path, NULL, &err) != ENG_OK)
         fail_msg("%s", err.text);
-    check_cases(m, golden, true);
+    check_cases(m, golden, DETOK_EQUAL);
     check_document(m, golden);
     check_invalid(m, golden);
     eng_model_close(m);
@@ -176,7 +136,9 @@ static void smollm2_chat_prompts_equal_the_reference(void **state)
     (void)state;
     static const char user_begin[] = "<|im_start|>user\n", user_end[] = "<|im_end|>\n<|im_start|>assistant\n";
     char path[SCRATCH_PATH], user[512], turn[1024];
-    json_t *golden = load_json("golden/llama_cpp/greedy/smollm2-135m-instruct.f32.json");
+    json_t *golden = golden_text_load("golden/llama_cpp/greedy/smollm2-135m-instruct.f32.json");
+    if (!golden)
+        skip();
     if (!default_model_path(path)) {
         json_decref(golden);
         print_message("skipped: no %s\n", path);
@@ -191,7 +153,7 @@ static void smollm2_chat_prompts_equal_the_reference(void **state)
     json_array_foreach(json_object_get(golden, "runs"), i, run)
     {
         const char *prompt = json_string_value(json_object_get(run, "prompt"));
-        check_ids(m, prompt, strlen(prompt), ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, json_object_get(run, "prompt_ids"));
+        golden_text_check_ids(m, prompt, strlen(prompt), ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, json_object_get(run, "prompt_ids"));
         if (strcmp(json_string_value(json_object_get(run, "kind")), "chat") != 0)
             continue;
         const char *begin = strstr(prompt, user_begin) + strlen(user_begin), *end = strstr(begin, user_end);
@@ -236,7 +198,9 @@ static void gpt2_ids_equal_the_reference(void **state)
 {
     (void)state;
     char packed[SCRATCH_PATH], dir[SCRATCH_PATH], path[SCRATCH_PATH], command[2 * SCRATCH_PATH + 32];
-    json_t *golden = load_json("golden/llama_cpp/tokenizer/vocab-gpt-2.json");
+    json_t *golden = golden_text_load("golden/llama_cpp/tokenizer/vocab-gpt-2.json");
+    if (!golden)
+        skip();
     assert_true(test_data_path(packed, "golden/llama_cpp/tokenizer/vocab-gpt-2.gguf.xz"));
     scratch_dir_make(dir);
     scratch_path(path, dir, "vocab.gguf");
@@ -247,21 +211,12 @@ static void gpt2_ids_equal_the_reference(void **state)
         print_message("skipped: xz is not installed\n");
         skip();
     }
-    struct eng_mapped_file file;
-    struct eng_gguf g;
-    struct eng_error err = {0};
-    struct eng_model m = {0};
-    struct eng_arena *arena = eng_arena_new();
-    assert_int_equal(eng_mapped_file_open(&file, path, &err), ENG_OK);
-    assert_int_equal(eng_gguf_parse(&g, path, file.data, file.n_bytes, &err), ENG_OK);
-    if (eng_vocab_from_gguf(&m.vocab, &g, arena, &err) != ENG_OK)
-        fail_msg("%s", err.text);
-    check_cases(&m, golden, false); /* its detok has spaces cleaned up: see the reference's README */
-    check_document(&m, golden);
-    eng_vocab_release(m.vocab);
-    eng_gguf_release(&g);
-    eng_mapped_file_close(&file);
-    eng_arena_free(arena);
+    struct vocab_file v;
+    vocab_file_open(&v, path);
+    check_cases(&v.m, golden, DETOK_CLEANED); /* spaces cleaned up: see the reference's README */
+    check_document(&v.m, golden);
+    check_invalid(&v.m, golden);
+    vocab_file_close(&v);
     scratch_dir_remove(dir);
     json_decref(golden);
 }
@@ -272,6 +227,7 @@ int main(void)
         cmocka_unit_test(smollm2_ids_equal_the_reference),
         cmocka_unit_test(smollm2_chat_prompts_equal_the_reference),
         cmocka_unit_test(requantized_sizes_equal_the_reference),
+        cmocka_unit_test(gemma3_ids_equal_the_reference),
         cmocka_unit_test(gpt2_ids_equal_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

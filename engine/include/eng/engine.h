@@ -169,13 +169,20 @@ enum eng_tokenize_flags {
 };
 
 /** eng_tokenize() - @text[n_bytes], any bytes (invalid UTF-8 never fails). Writes up to @cap ids to @ids and the full count to
- *  *n; ENG_ELIMIT when cap was too small (call again). Never more than n_bytes + 2 tokens. Reentrant. */
+ *  *n; ENG_ELIMIT when cap was too small (call again). Never more than n_bytes + 2 tokens. ENG_ENOTSUP: the model opened, but its
+ *  tokenizer or pre-tokenizer is none that we know; the error names it and those we know. Reentrant. */
 int eng_tokenize(const struct eng_model *model, const char *text, size_t n_bytes, unsigned flags, int32_t *ids, size_t cap, size_t *n,
                  struct eng_error *err) ENG_MUST_CHECK;
 
-/** eng_detokenize() - bytes of @ids into buf[cap], NUL-terminated when room; *n_bytes receives the full length.
- *  @special: print special tokens. ENG_ELIMIT when cap was too small; ids outside the vocabulary are ENG_EINVAL. Reentrant. */
-int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_ids, bool special, char *buf, size_t cap, size_t *n_bytes,
+enum eng_detokenize_flags {
+    ENG_DETOKENIZE_SPECIAL = 1, /* control and unknown tokens are printed too */
+    ENG_DETOKENIZE_START = 2,   /* a text begins with @ids: a space that its tokenizer put in front is left out, as it is behind a hidden BOS */
+};
+
+/** eng_detokenize() - bytes of @ids into buf[cap], NUL-terminated when room; *n_bytes receives the full length. Exact: no clean-up of
+ *  spaces, no repair of UTF-8. ENG_ELIMIT when cap was too small; ids outside the vocabulary are ENG_EINVAL; ENG_ENOTSUP says that the
+ *  model's tokenizer is not known. Reentrant. */
+int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_ids, unsigned flags, char *buf, size_t cap, size_t *n_bytes,
                    struct eng_error *err) ENG_MUST_CHECK;
 
 struct eng_tensor_info { /* a weight matrix as it is executed */

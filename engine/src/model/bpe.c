@@ -131,14 +131,16 @@ static void emit_bytes(const struct eng_vocab *v, const char *bytes, size_t n, s
     }
 }
 
-/* Length of the character at p as its first byte tells; cut at continuation bytes that are missing. */
-static uint32_t char_length(const char *p, size_t n)
+/* As its first byte tells; where that is not to be trusted, cut at continuation bytes that are missing. */
+size_t eng_bpe_char_length(const struct eng_vocab *v, const char *text, size_t n_bytes)
 {
-    unsigned char c = (unsigned char)p[0];
-    uint32_t want = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4, len = 1;
-    while (len < want && len < n && ((unsigned char)p[len] & 0xc0) == 0x80)
-        len++;
-    return len;
+    const unsigned char c = (unsigned char)text[0];
+    size_t want = v->algorithm != ENG_VOCAB_SCORED || c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4, n = 1;
+    if (v->trust_lead_byte)
+        return want < n_bytes ? want : n_bytes;
+    while (n < want && n < n_bytes && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n++;
+    return n;
 }
 
 static void first_symbols(struct eng_bpe *bpe, const struct eng_vocab *v, const char *word, size_t n_bytes)
@@ -150,7 +152,7 @@ static void first_symbols(struct eng_bpe *bpe, const struct eng_vocab *v, const 
         if (v->algorithm == ENG_VOCAB_BYTE_BPE) {
             s->id = (int32_t)v->byte_symbol[(uint8_t)word[at]];
         } else {
-            s->n_bytes = char_length(word + at, n_bytes - at);
+            s->n_bytes = (uint32_t)eng_bpe_char_length(v, word + at, n_bytes - at);
             uint32_t symbol = eng_vocab_find(v, word + at, s->n_bytes);
             s->id = symbol == ENG_NO_SYMBOL ? BYTE_FALLBACK : (int32_t)symbol;
         }

@@ -29,6 +29,9 @@ static inline void eng_token_sink_add(struct eng_token_sink *sink, int32_t id)
 int eng_bpe_word(struct eng_bpe *bpe, const struct eng_vocab *vocab, const char *word, size_t n_bytes, struct eng_token_sink *sink,
                  struct eng_error *err) ENG_MUST_CHECK;
 
+/** eng_bpe_char_length() - bytes of the character at text[0..n_bytes), n_bytes >= 1; 1 for algorithms that begin with bytes. */
+size_t eng_bpe_char_length(const struct eng_vocab *vocab, const char *text, size_t n_bytes);
+
 void eng_bpe_free(struct eng_bpe *bpe); /* safe on zeroed */
 
 #endif

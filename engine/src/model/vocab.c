@@ -1,9 +1,9 @@
 /* vocab.c - the lookups that tokenizing needs, shared by the loaders of both tokenizer formats. */
 #include "model/vocab.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "model/known_tokens.h"
 #include "model/pretokenizer.h"
 
 /* Eight bytes a step, multiply and fold: pieces are short and this runs once per symbol of a merge. */
@@ -79,65 +79,16 @@ const struct eng_merge *eng_vocab_find_merge(const struct eng_vocab *vocab, uint
     return m->rank != UINT32_MAX ? m : NULL;
 }
 
-/* Texts by which models end a text, turn or message, whatever the header's ids say. */
-static bool is_known_end(const struct eng_piece *p)
-{
-    static const char *const texts[] = {"<|im_end|>",    "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
-                                        "<end_of_turn>", "<|endofturn|>", "<|return|>",      "<EOT>",      "<|eot|>",    "</s>"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strlen(texts[i]) == p->n && memcmp(texts[i], p->data, p->n) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_special(const struct eng_piece *p)
-{
-    return p->n > 0 && (p->kind == ENG_TOKEN_CONTROL || p->kind == ENG_TOKEN_USER || p->kind == ENG_TOKEN_UNKNOWN);
-}
-
-struct length_id {
-    uint32_t n;
-    int32_t id;
-};
-
-static int longest_first(const void *a, const void *b)
-{
-    const struct length_id *x = a, *y = b;
-    return x->n != y->n ? (x->n < y->n ? 1 : -1) : (x->id > y->id) - (x->id < y->id);
-}
-
 int eng_vocab_find_specials(struct eng_vocab *vocab, struct eng_arena *arena, struct eng_error *err)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < vocab->n_tokens; i++)
-        n += is_special(&vocab->pieces[i]);
-    vocab->specials = eng_arena_alloc(arena, n, sizeof *vocab->specials);
-    struct length_id *order = malloc(((size_t)n + 1) * sizeof *order);
-    if (!vocab->specials || !order) {
-        free(order);
+    if (eng_prefix_table_fill(&vocab->specials, vocab->pieces, vocab->n_tokens, ENG_KINDS_SPECIAL, arena) != 0)
         return eng_fail(err, ENG_ENOMEM, "no memory for the vocabulary");
-    }
-    n = 0;
-    for (uint32_t i = 0; i < vocab->n_tokens; i++) {
-        struct eng_piece *p = &vocab->pieces[i];
-        if (!is_special(p))
-            continue;
-        order[n++] = (struct length_id){p->n, (int32_t)i};
-        vocab->special_first_byte[(uint8_t)p->data[0]] = true;
-        if (is_known_end(p))
-            p->is_eog = true;
-    }
-    qsort(order, n, sizeof *order, longest_first);
-    for (uint32_t i = 0; i < n; i++)
-        vocab->specials[i] = order[i].id;
-    vocab->n_specials = n;
-    free(order);
+    eng_known_tokens_mark_ends(vocab->pieces, vocab->n_tokens);
     return ENG_OK;
 }
 
 void eng_vocab_release(struct eng_vocab *vocab)
 {
     if (vocab)
-        eng_pretokenizer_free(vocab->pattern);
+        eng_pretokenizer_close(vocab->pretokenizer);
 }

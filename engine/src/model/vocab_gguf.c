@@ -1,73 +1,99 @@
-/* vocab_gguf.c - byte-level BPE vocabularies of GGUF files: tokens, their kinds, merges, special ids.
- * GPT-2's byte alphabet (encoder.py, bytes_to_unicode): printable Latin-1 stands for itself, the other 68 bytes for U+0100... */
+/* vocab_gguf.c - the vocabulary of a GGUF file: what all tokenizers share (tokens, their kinds, special ids), and which loader reads the
+ * rest. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "model/known_tokens.h"
 #include "model/pretokenizer.h"
-#include "model/vocab.h"
+#include "model/vocab_load.h"
 
-enum { ALPHABET = 0x144 }; /* code points below it may stand for bytes */
-
-struct loader {
-    const struct eng_gguf *g;
-    struct eng_arena *arena;
-    struct eng_error *err;
-    struct eng_vocab *v;
-    int16_t byte_of[ALPHABET]; /* -1: none */
+static const struct tokenizer {
+    const char *name; /* tokenizer.ggml.model */
+    enum eng_vocab_algorithm algorithm;
+    int (*load)(struct eng_vocab_load *l);
+} tokenizers[] = {
+    {"gpt2", ENG_VOCAB_BYTE_BPE, eng_vocab_load_bpe},
+    {"llama", ENG_VOCAB_SCORED, eng_vocab_load_spm},
+    {"rwkv", ENG_VOCAB_LONGEST, eng_vocab_load_rwkv},
 };
 
-static void fill_alphabet(int16_t byte_of[ALPHABET])
+static const struct tokenizer *find_tokenizer(struct eng_gguf_str name)
 {
-    int next = 0x100;
-    for (int i = 0; i < ALPHABET; i++)
-        byte_of[i] = -1;
-    for (int b = 0; b < 256; b++) {
-        bool printable = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-        byte_of[printable ? b : next++] = (int16_t)b;
+    for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++) {
+        if (strlen(tokenizers[i].name) == name.n && memcmp(tokenizers[i].name, name.data, name.n) == 0)
+            return &tokenizers[i];
     }
+    return NULL;
 }
 
-/* Bytes that @text stands for; false when a character is not of the alphabet. out[text.n] has room. */
-static bool decode_text(const struct loader *l, struct eng_gguf_str text, char *out, uint32_t *n_out)
+static int refuse(struct eng_vocab_load *l, struct eng_gguf_str name)
 {
-    uint32_t n = 0;
-    for (size_t i = 0; i < text.n;) {
-        unsigned c = (unsigned char)text.data[i++];
-        if (c >= 0x80) { /* two-byte UTF-8 covers the alphabet */
-            if ((c & 0xe0) != 0xc0 || i >= text.n || ((unsigned char)text.data[i] & 0xc0) != 0x80)
-                return false;
-            c = (c & 0x1f) << 6 | ((unsigned char)text.data[i++] & 0x3f);
+    char text[160];
+    snprintf(text, sizeof text, "tokenizer '%.*s' is not known; known are gpt2 (byte-level BPE), llama (sentencepiece) and rwkv",
+             name.n < 64 ? (int)name.n : 64, name.data);
+    l->v->refusal = eng_arena_text(l->arena, text, strlen(text));
+    return l->v->refusal ? ENG_OK : eng_vocab_no_memory(l);
+}
+
+static int check_tokens(struct eng_vocab_load *l)
+{
+    if (l->tokens->n == 0 || l->tokens->n > INT32_MAX / 2) {
+        return eng_fail(l->err, ENG_EFORMAT, "%s: a vocabulary of %" PRIu64 " tokens cannot be used", l->g->label, l->tokens->n);
+    }
+    const uint8_t *cursor = l->tokens->data;
+    for (uint64_t i = 0; i < l->tokens->n; i++) {
+        const struct eng_gguf_str text = eng_gguf_next_str(&cursor);
+        if (text.n > UINT16_MAX) {
+            return eng_fail(l->err, ENG_EFORMAT, "%s: token %" PRIu64 " has %zu bytes at byte %" PRIu64 "; allowed are %d", l->g->label, i,
+                            text.n, eng_gguf_offset(l->g, text.data), UINT16_MAX);
         }
-        if (c >= ALPHABET || l->byte_of[c] < 0)
-            return false;
-        out[n++] = (char)l->byte_of[c];
+        l->n_text_bytes += text.n;
     }
-    *n_out = n;
-    return true;
+    l->v->n_tokens = l->v->n_symbols = (uint32_t)l->tokens->n;
+    return ENG_OK;
 }
 
-static int no_memory(const struct loader *l)
+/* Phi-3's special tokens take the white space behind them along (rstrip in its tokenizer.json). A GGUF file does not say so: llama.cpp goes by
+ * the model's name, and so must we. */
+static bool is_phi3(const struct eng_vocab_load *l)
 {
-    return eng_fail(l->err, ENG_ENOMEM, "%s: no memory for the vocabulary", l->g->label);
+    struct eng_gguf_str name = {0};
+    if (eng_gguf_get_str(l->g, "general.name", false, &name, NULL) != ENG_OK)
+        return false;
+    for (size_t i = 0; i + 4 <= name.n; i++) {
+        const char *p = name.data + i;
+        if ((p[0] | 32) == 'p' && (p[1] | 32) == 'h' && (p[2] | 32) == 'i' && (p[3] == '3' || (i + 5 <= name.n && p[3] == '-' && p[4] == '3')))
+            return true;
+    }
+    return false;
 }
 
-static int check_length(const struct loader *l, const char *key, const struct eng_gguf_kv *kv)
+static bool is_one_of(struct eng_gguf_str text, const char *const *texts)
 {
-    if (!kv || kv->n == l->v->n_tokens)
-        return ENG_OK;
-    return eng_fail(l->err, ENG_EFORMAT, "%s: key '%s' at byte %" PRIu64 " has %" PRIu64 " entries for %" PRIu32 " tokens", l->g->label,
-                    key, eng_gguf_offset(l->g, kv->data), kv->n, l->v->n_tokens);
+    for (; *texts; texts++) {
+        if (strlen(*texts) == text.n && memcmp(*texts, text.data, text.n) == 0)
+            return true;
+    }
+    return false;
 }
 
-static int read_kinds(struct loader *l)
+static int read_kinds(struct eng_vocab_load *l)
 {
+    static const char *const never_strip[] = {"<unk>", "<s>", "<|endoftext|>", NULL};
     const struct eng_gguf_kv *kinds;
     int rc = eng_gguf_get_array(l->g, "tokenizer.ggml.token_type", false, ENG_GGUF_I32, &kinds, l->err);
-    if (rc == ENG_OK)
-        rc = check_length(l, "tokenizer.ggml.token_type", kinds);
     if (rc != ENG_OK)
         return rc;
+    if (kinds && kinds->n != l->tokens->n) {
+        return eng_fail(l->err, ENG_EFORMAT,
+                        "%s: key 'tokenizer.ggml.token_type' at byte %" PRIu64 " has %" PRIu64 " entries for %" PRIu64 " tokens", l->g->label,
+                        eng_gguf_offset(l->g, kinds->data), kinds->n, l->tokens->n);
+    }
+    const bool strips = is_phi3(l);
+    const uint8_t *cursor = l->tokens->data;
     for (uint32_t i = 0; i < l->v->n_tokens; i++) {
+        const struct eng_gguf_str text = eng_gguf_next_str(&cursor);
         int32_t kind = ENG_TOKEN_NORMAL;
         if (kinds)
             memcpy(&kind, kinds->data + 4 * (size_t)i, 4);
@@ -75,102 +101,14 @@ static int read_kinds(struct loader *l)
             return eng_fail(l->err, ENG_EFORMAT, "%s: token %" PRIu32 " has type %" PRId32 " at byte %" PRIu64 "; known are 1 to 6",
                             l->g->label, i, kind, eng_gguf_offset(l->g, kinds->data) + 4 * (uint64_t)i);
         }
-        l->v->pieces[i].kind = (uint8_t)kind;
-    }
-    return ENG_OK;
-}
-
-/* Fills pieces[0..n_tokens): decoded bytes for ordinary tokens, the text itself for the others. */
-static int read_pieces(struct loader *l, const struct eng_gguf_kv *tokens)
-{
-    const uint8_t *cursor = tokens->data;
-    size_t total = 0;
-    for (uint64_t i = 0; i < tokens->n; i++)
-        total += eng_gguf_next_str(&cursor).n; /* inside the file: no overflow */
-    char *out = eng_arena_alloc(l->arena, total, 1);
-    if (!out)
-        return no_memory(l);
-    cursor = tokens->data;
-    for (uint32_t i = 0; i < l->v->n_tokens; i++) {
         struct eng_piece *p = &l->v->pieces[i];
-        struct eng_gguf_str text = eng_gguf_next_str(&cursor);
-        if (text.n > UINT16_MAX) {
-            return eng_fail(l->err, ENG_EFORMAT, "%s: token %" PRIu32 " has %zu bytes at byte %" PRIu64 "; allowed are %d", l->g->label, i,
-                            text.n, eng_gguf_offset(l->g, text.data), UINT16_MAX);
-        }
-        bool is_word = p->kind == ENG_TOKEN_NORMAL || p->kind == ENG_TOKEN_UNUSED || p->kind == ENG_TOKEN_BYTE;
-        p->data = out;
-        if (is_word && decode_text(l, text, out, &p->n)) {
-            if (p->n)
-                eng_vocab_index_add(l->v, i);
-        } else {
-            memcpy(out, text.data, text.n);
-            p->n = (uint32_t)text.n;
-        }
-        out += p->n;
+        p->kind = eng_known_token_kind(text.data, text.n, (uint8_t)kind);
+        p->strips_right = strips && ENG_KINDS_SPECIAL >> p->kind & 1 && !is_one_of(text, never_strip);
     }
     return ENG_OK;
 }
 
-/* The symbol of these bytes; a new one when they are no token. */
-static uint32_t intern(struct loader *l, const char *bytes, uint32_t n)
-{
-    struct eng_vocab *v = l->v;
-    uint32_t symbol = eng_vocab_find(v, bytes, n);
-    if (symbol != ENG_NO_SYMBOL)
-        return symbol;
-    char *copy = eng_arena_alloc(l->arena, n, 1);
-    if (!copy || eng_vocab_index_reserve(v, v->n_symbols + 1, l->arena, NULL) != ENG_OK)
-        return ENG_NO_SYMBOL;
-    memcpy(copy, bytes, n);
-    symbol = v->n_symbols++;
-    v->pieces[symbol] = (struct eng_piece){.data = copy, .n = n, .kind = ENG_TOKEN_UNUSED};
-    eng_vocab_index_add(v, symbol);
-    return symbol;
-}
-
-/* "left right": cut at the first space that is not the first character (as llama.cpp does), decode, join. */
-static int read_merge(struct loader *l, struct eng_gguf_str text, uint32_t rank)
-{
-    enum { MAX_MERGE_BYTES = 2048 };
-    char bytes[MAX_MERGE_BYTES];
-    const char *space = text.n > 2 ? memchr(text.data + 1, ' ', text.n - 1) : NULL;
-    uint32_t n_left = 0, n_right = 0;
-    bool ok = space && text.n <= MAX_MERGE_BYTES;
-    ok = ok && decode_text(l, (struct eng_gguf_str){text.data, (size_t)(space - text.data)}, bytes, &n_left);
-    ok = ok && decode_text(l, (struct eng_gguf_str){space + 1, text.n - (size_t)(space + 1 - text.data)}, bytes + n_left, &n_right);
-    if (!ok || n_left == 0 || n_right == 0) {
-        return eng_fail(l->err, ENG_EFORMAT, "%s: merge %" PRIu32 " at byte %" PRIu64 " is not of the form 'left right'", l->g->label, rank,
-                        eng_gguf_offset(l->g, text.data));
-    }
-    uint32_t left = intern(l, bytes, n_left), right = intern(l, bytes + n_left, n_right), merged = intern(l, bytes, n_left + n_right);
-    if (left == ENG_NO_SYMBOL || right == ENG_NO_SYMBOL || merged == ENG_NO_SYMBOL)
-        return no_memory(l);
-    struct eng_merge *m = eng_vocab_merge_slot(l->v->merges, l->v->merge_mask, left, right);
-    if (m->rank == UINT32_MAX)
-        *m = (struct eng_merge){left, right, rank, merged};
-    return ENG_OK;
-}
-
-static int read_merges(struct loader *l, const struct eng_gguf_kv *merges)
-{
-    uint64_t cap = 16;
-    while (cap < 2 * merges->n)
-        cap *= 2;
-    l->v->merge_mask = cap - 1;
-    l->v->merges = eng_arena_alloc(l->arena, (size_t)cap, sizeof *l->v->merges);
-    if (!l->v->merges)
-        return no_memory(l);
-    for (uint64_t i = 0; i < cap; i++)
-        l->v->merges[i].rank = UINT32_MAX;
-    const uint8_t *cursor = merges->data;
-    int rc = ENG_OK;
-    for (uint32_t i = 0; i < merges->n && rc == ENG_OK; i++)
-        rc = read_merge(l, eng_gguf_next_str(&cursor), i);
-    return rc;
-}
-
-static int read_id(struct loader *l, const char *key, int32_t *id)
+static int read_id(struct eng_vocab_load *l, const char *key, int32_t *id)
 {
     uint32_t value = UINT32_MAX; /* some converters write this for "none" */
     int rc = eng_gguf_get_u32(l->g, key, false, &value, l->err);
@@ -184,21 +122,20 @@ static int read_id(struct loader *l, const char *key, int32_t *id)
     return ENG_OK;
 }
 
-static int read_ids(struct loader *l)
+static int read_ids(struct eng_vocab_load *l)
 {
     struct eng_vocab *v = l->v;
-    int32_t eot = -1, eom = -1;
-    int rc = eng_gguf_get_bool(l->g, "tokenizer.ggml.add_bos_token", false, &v->add_bos, l->err);
-    if (rc == ENG_OK)
-        rc = read_id(l, "tokenizer.ggml.bos_token_id", &v->bos);
-    if (rc == ENG_OK)
-        rc = read_id(l, "tokenizer.ggml.eos_token_id", &v->eos);
-    if (rc == ENG_OK)
-        rc = read_id(l, "tokenizer.ggml.padding_token_id", &v->pad);
-    if (rc == ENG_OK)
-        rc = read_id(l, "tokenizer.ggml.eot_token_id", &eot);
-    if (rc == ENG_OK)
-        rc = read_id(l, "tokenizer.ggml.eom_token_id", &eom);
+    int32_t eot = -1, eom = -1, unknown = -1;
+    const struct {
+        const char *key;
+        int32_t *id;
+    } rows[] = {
+        {"tokenizer.ggml.bos_token_id", &v->bos},     {"tokenizer.ggml.eos_token_id", &v->eos}, {"tokenizer.ggml.padding_token_id", &v->pad},
+        {"tokenizer.ggml.unknown_token_id", &unknown}, {"tokenizer.ggml.eot_token_id", &eot},    {"tokenizer.ggml.eom_token_id", &eom},
+    };
+    int rc = ENG_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && rc == ENG_OK; i++)
+        rc = read_id(l, rows[i].key, rows[i].id);
     if (rc != ENG_OK)
         return rc;
     const int32_t ends[] = {v->eos, eot, eom};
@@ -206,81 +143,82 @@ static int read_ids(struct loader *l)
         if (ends[i] >= 0)
             v->pieces[ends[i]].is_eog = true;
     }
-    return ENG_OK;
+    if (unknown >= 0 && v->algorithm != ENG_VOCAB_BYTE_BPE)
+        v->replacement = unknown;
+    if (v->algorithm == ENG_VOCAB_LONGEST) /* such models are trained without; llama.cpp adds none, whatever the file says */
+        return ENG_OK;
+    return eng_gguf_get_bool(l->g, "tokenizer.ggml.add_bos_token", false, &v->add_bos, l->err);
 }
 
-static int read_pattern(struct loader *l)
+/* A tokenizer that is not known: ids mean what they mean, and the header's special ids are read. */
+static int load_ids_only(struct eng_vocab_load *l, struct eng_gguf_str name)
 {
-    struct eng_gguf_str model, pre = {"gpt-2", 5};
-    int rc = eng_gguf_get_str(l->g, "tokenizer.ggml.model", true, &model, l->err);
+    int rc = refuse(l, name);
     if (rc == ENG_OK)
-        rc = eng_gguf_get_str(l->g, "tokenizer.ggml.pre", false, &pre, l->err);
+        rc = eng_gguf_get_array(l->g, "tokenizer.ggml.tokens", false, ENG_GGUF_STRING, &l->tokens, l->err);
+    if (rc != ENG_OK || !l->tokens)
+        return rc;
+    rc = check_tokens(l);
     if (rc != ENG_OK)
         return rc;
-    if (model.n != 4 || memcmp(model.data, "gpt2", 4) != 0) {
-        return eng_fail(l->err, ENG_ENOTSUP, "%s: tokenizer '%.*s' is not supported; known is gpt2 (byte-level BPE)", l->g->label,
-                        model.n < 64 ? (int)model.n : 64, model.data);
-    }
-    struct eng_error why = {0};
-    rc = eng_pretokenizer_compile(&l->v->pattern, pre.data, pre.n, &why);
-    return rc == ENG_OK ? rc : eng_fail(l->err, rc, "%s: %s", l->g->label, why.text);
+    l->v->pieces = eng_arena_alloc(l->arena, l->v->n_tokens, sizeof *l->v->pieces);
+    return l->v->pieces ? read_ids(l) : eng_vocab_no_memory(l);
 }
 
-/* Symbols: every token, at most three per merge, 256 bytes. */
-static int allocate(struct loader *l, uint64_t n_tokens, uint64_t n_merges)
+/* Symbols: every token, 256 bytes, and at most three per merge. */
+static int allocate(struct eng_vocab_load *l)
 {
-    uint64_t n_max = n_tokens + 3 * n_merges + 256;
-    if (n_tokens == 0 || n_max > INT32_MAX) {
-        return eng_fail(l->err, ENG_EFORMAT, "%s: a vocabulary of %" PRIu64 " tokens and %" PRIu64 " merges cannot be used", l->g->label,
-                        n_tokens, n_merges);
+    const struct eng_gguf_kv *merges = NULL;
+    int rc = ENG_OK;
+    if (l->v->algorithm == ENG_VOCAB_BYTE_BPE)
+        rc = eng_gguf_get_array(l->g, "tokenizer.ggml.merges", true, ENG_GGUF_STRING, &merges, l->err);
+    if (rc != ENG_OK)
+        return rc;
+    const uint64_t n_merges = merges ? merges->n : 0, n_max = l->v->n_tokens + 3 * n_merges + 256;
+    if (n_merges > INT32_MAX / 4 || n_max > INT32_MAX) {
+        return eng_fail(l->err, ENG_EFORMAT, "%s: a vocabulary of %" PRIu32 " tokens and %" PRIu64 " merges cannot be used", l->g->label,
+                        l->v->n_tokens, n_merges);
     }
-    l->v->n_tokens = l->v->n_symbols = (uint32_t)n_tokens;
     l->v->pieces = eng_arena_alloc(l->arena, (size_t)n_max, sizeof *l->v->pieces);
     if (!l->v->pieces)
-        return no_memory(l);
-    return eng_vocab_index_reserve(l->v, (uint32_t)n_tokens + 256, l->arena, l->err);
+        return eng_vocab_no_memory(l);
+    return eng_vocab_index_reserve(l->v, l->v->n_tokens + 256, l->arena, l->err);
 }
 
-static int load(struct loader *l)
+static int load(struct eng_vocab_load *l)
 {
-    const struct eng_gguf_kv *tokens, *merges;
-    int rc = read_pattern(l);
+    struct eng_gguf_str name;
+    int rc = eng_gguf_get_str(l->g, "tokenizer.ggml.model", true, &name, l->err);
+    if (rc != ENG_OK)
+        return rc;
+    const struct tokenizer *tokenizer = find_tokenizer(name);
+    if (!tokenizer)
+        return load_ids_only(l, name);
+    l->v->algorithm = tokenizer->algorithm;
+    rc = eng_gguf_get_array(l->g, "tokenizer.ggml.tokens", true, ENG_GGUF_STRING, &l->tokens, l->err);
     if (rc == ENG_OK)
-        rc = eng_gguf_get_array(l->g, "tokenizer.ggml.tokens", true, ENG_GGUF_STRING, &tokens, l->err);
+        rc = check_tokens(l);
     if (rc == ENG_OK)
-        rc = eng_gguf_get_array(l->g, "tokenizer.ggml.merges", true, ENG_GGUF_STRING, &merges, l->err);
-    if (rc == ENG_OK)
-        rc = allocate(l, tokens->n, merges->n);
+        rc = allocate(l);
     if (rc == ENG_OK)
         rc = read_kinds(l);
     if (rc == ENG_OK)
-        rc = read_pieces(l, tokens);
-    if (rc == ENG_OK)
-        rc = read_merges(l, merges);
+        rc = tokenizer->load(l);
     if (rc == ENG_OK)
         rc = read_ids(l);
-    if (rc != ENG_OK)
-        return rc;
-    for (int b = 0; b < 256; b++) {
-        char byte = (char)b;
-        l->v->byte_symbol[b] = intern(l, &byte, 1);
-        if (l->v->byte_symbol[b] == ENG_NO_SYMBOL)
-            return no_memory(l);
-    }
-    uint32_t replacement = eng_vocab_find(l->v, "\xef\xbf\xbd", 3);
-    l->v->replacement = replacement < l->v->n_tokens ? (int32_t)replacement : -1;
-    return eng_vocab_find_specials(l->v, l->arena, l->err);
+    return rc == ENG_OK ? eng_vocab_find_specials(l->v, l->arena, l->err) : rc;
 }
 
 int eng_vocab_from_gguf(struct eng_vocab **out, const struct eng_gguf *g, struct eng_arena *arena, struct eng_error *err)
 {
-    struct loader l = {.g = g, .arena = arena, .err = err};
+    struct eng_vocab_load l = {.g = g, .arena = arena, .err = err};
     *out = NULL;
     l.v = eng_arena_alloc(arena, 1, sizeof *l.v);
     if (!l.v)
-        return no_memory(&l);
-    *l.v = (struct eng_vocab){.algorithm = ENG_VOCAB_BYTE_BPE, .bos = -1, .eos = -1, .pad = -1, .replacement = -1};
-    fill_alphabet(l.byte_of);
+        return eng_vocab_no_memory(&l);
+    *l.v = (struct eng_vocab){.bos = -1, .eos = -1, .pad = -1, .replacement = -1};
+    for (int b = 0; b < 256; b++)
+        l.v->byte_symbol[b] = ENG_NO_SYMBOL;
     int rc = load(&l);
     if (rc == ENG_OK)
         *out = l.v;

@@ -154,6 +154,7 @@ int eng_vocab_from_llama2c(struct eng_vocab **out, const struct eng_mapped_file 
                               .eos = ID_EOS,
                               .pad = -1,
                               .replacement = -1,
+                              .add_space_prefix = true,
                               .add_bos = true};
     int rc = load(&l);
     if (rc == ENG_OK)
