@@ -330,8 +330,6 @@ static void variants_are_refused_by_name(void **state)
         int code;
         const char *text;
     } cases[] = {
-        {"smollm", "qwen2x", ENG_ENOTSUP, "pre-tokenizer 'qwen2x' is not supported; known are gpt-2, smollm"},
-        {"gpt2", "bert", ENG_ENOTSUP, "tokenizer 'bert' is not supported; known is gpt2"},
         {"blk.0.attn_v.weight", "blk.0.attn_x.weight", ENG_EFORMAT, "tensor 'blk.0.attn_v.weight' is missing"},
         {"blk.0.ffn_norm.weight", "blk.1.ffn_norm.weight", ENG_EFORMAT, "tensor 'blk.0.ffn_norm.weight' is missing"},
         {"output_norm.weight", "output_xorm.weight", ENG_EFORMAT, "tensor 'output_norm.weight' is missing"},
@@ -351,6 +349,44 @@ static void variants_are_refused_by_name(void **state)
         const int rc = open_copy(bad, n, &err);
         if (rc != cases[i].code || !strstr(err.text, cases[i].text))
             fail_msg("'%s': expected %d '%s', got %d '%s'", cases[i].to, cases[i].code, cases[i].text, rc, err.text);
+    }
+    free(bad);
+    gguf_build_free(b);
+}
+
+/* Ids mean what they mean without a tokenizer: such a model opens, and only text is refused. */
+static void unknown_tokenizers_are_said_when_text_comes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *text;
+        int detokenize;
+    } cases[] = {
+        {"smollm", "qwen2x", "pre-tokenizer 'qwen2x' is not known; known are gpt-2, smollm, llama-bpe", ENG_OK},
+        {"gpt2", "bert", "tokenizer 'bert' is not known; known are gpt2", ENG_ENOTSUP},
+    };
+    struct gguf_build *b = gguf_build_new();
+    size_t n;
+    gguf_build_llama(b, &small);
+    const uint8_t *good = gguf_build_bytes(b, &n);
+    uint8_t *bad = malloc(n);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct eng_error err = {0};
+        struct eng_model *m = NULL;
+        char text[16];
+        int32_t ids[8];
+        size_t n_ids, n_text;
+        memcpy(bad, good, n);
+        replace(bad, n, cases[i].from, cases[i].to);
+        scratch_write(path, bad, n);
+        if (eng_model_open(&m, path, NULL, &err) != ENG_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(m->info.n_vocab, GGUF_TINY_VOCAB);
+        assert_int_equal(eng_tokenize(m, "hello", 5, 0, ids, 8, &n_ids, &err), ENG_ENOTSUP);
+        assert_non_null(strstr(err.text, cases[i].text));
+        assert_int_equal(eng_detokenize(m, (const int32_t[]){259}, 1, 0, text, sizeof(text), &n_text, &err), cases[i].detokenize);
+        assert_true(eng_token_is_eog(m, 2)); /* by its key */
+        eng_model_close(m);
     }
     free(bad);
     gguf_build_free(b);
@@ -487,6 +523,7 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(random_damage_never_crashes),
         cmocka_unit_test(variants_are_refused_by_name),
+        cmocka_unit_test(unknown_tokenizers_are_said_when_text_comes),
         cmocka_unit_test(impossible_hyperparameters_are_refused),
         cmocka_unit_test(unsupported_models_are_named),
         cmocka_unit_test(a_type_without_kernels_is_named),

@@ -43,10 +43,10 @@ struct eng_merge { /* slot of a hash table; rank UINT32_MAX = free */
 };
 
 enum eng_vocab_algorithm {
-    ENG_VOCAB_NONE,     /* a tokenizer that is not known here: ids only */
     ENG_VOCAB_BYTE_BPE, /* GPT-2: words from a pattern, then merges by rank */
     ENG_VOCAB_SCORED,   /* sentencepiece BPE: the whole text, merges by the score of the result, bytes as a fallback */
-    ENG_VOCAB_LONGEST   /* RWKV: always the longest token that fits */
+    ENG_VOCAB_LONGEST,  /* RWKV: always the longest token that fits */
+    ENG_VOCAB_NONE      /* a tokenizer that is not known here: ids only */
 };
 
 struct eng_vocab {

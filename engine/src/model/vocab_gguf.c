@@ -154,6 +154,7 @@ static int read_ids(struct eng_vocab_load *l)
 static int load_ids_only(struct eng_vocab_load *l, struct eng_gguf_str name)
 {
     int rc = refuse(l, name);
+    l->v->algorithm = ENG_VOCAB_NONE;
     if (rc == ENG_OK)
         rc = eng_gguf_get_array(l->g, "tokenizer.ggml.tokens", false, ENG_GGUF_STRING, &l->tokens, l->err);
     if (rc != ENG_OK || !l->tokens)
