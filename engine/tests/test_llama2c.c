@@ -78,12 +78,12 @@ static void weights_come_from_their_places(void **state)
             for (size_t c = 0; c < w->n_cols; c++)
                 assert_true(row[c] == float_at(bytes, matrices[i].at + 5 * w->n_cols + c));
         }
-        assert_true(l->attn_norm[3] == float_at(bytes, EMBD + 3));
-        assert_true(l->ffn_norm[3] == float_at(bytes, at_ffn_norm + 3));
-        assert_true(m->output_norm[3] == float_at(bytes, at_final + 3));
+        assert_true(l->attn_norm.w[3] == float_at(bytes, EMBD + 3));
+        assert_true(l->ffn_norm.w[3] == float_at(bytes, at_ffn_norm + 3));
+        assert_true(m->output_norm.w[3] == float_at(bytes, at_final + 3));
         assert_int_equal(m->info.tied_head, !own);
-        assert_true(m->hp.rope_base == 10000.0f);
-        assert_int_equal(m->hp.n_rope, 8);
+        assert_true(m->hp.rope[0].base == 10000.0f);
+        assert_int_equal(m->hp.rope[0].n_rot, 8);
         assert_int_equal(m->info.bos, 1);
         assert_true(m->info.add_bos);
         assert_int_equal(m->info.weight_bytes, 4 * m->info.n_params);

@@ -163,7 +163,7 @@ static void test_not_a_number_is_an_error(void **state)
     struct eng_error err;
     double ll;
     bool greedy;
-    float *norm = (float *)(uintptr_t)model->output_norm;
+    float *norm = (float *)(uintptr_t)model->output_norm.w;
     const float kept = norm[3];
     (void)state;
     static const float bad[] = {NAN, INFINITY};

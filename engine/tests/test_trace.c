@@ -54,7 +54,8 @@ static const struct want layer[] = {
     {"matmul", "attn_q", 96, 64, 96 * 40 + 4 * 64 * F, 4 * 96 * F},
     {"matmul", "attn_k", 32, 64, 32 * 40 + 4 * 64 * F, 4 * 32 * F},
     {"matmul", "attn_v", 32, 64, 32 * 40 + 4 * 64 * F, 4 * 32 * F},
-    {"rope", "", 128, 0, 4 * 128 * F + 4 * 16 * F, 4 * 128 * F},
+    {"rope", "attn_q", 96, 0, 4 * 96 * F + 4 * 16 * F, 4 * 96 * F},
+    {"rope", "attn_k", 32, 0, 4 * 32 * F + 4 * 16 * F, 4 * 32 * F},
     {"store_kv", "", 64, 0, 4 * 64 * F, 4 * 64 * 2},
     {"attention", "", 7, 96, 4 * 96 * F + 7 * 64 * 2, 4 * 96 * F},
     {"matmul", "attn_output", 64, 96, 64 * 60 + 4 * 96 * F, 4 * 64 * F},
@@ -106,8 +107,8 @@ static void test_types_follow_the_choices(void **state)
     (void)state;
     run(&shape, (struct eng_session_params){.n_ctx = 32, .act = "f32", .cache_type_k = "f32"}, ids, 3, 4, &rows);
     assert_int_equal(rows.row[2].a_type, ENG_TYPE_F32);
-    assert_int_equal(rows.row[6].bytes_written, 4 * 32 * (4 + 2)); /* store_kv: K f32, V f16 */
-    assert_int_equal(rows.row[7].bytes_read, 4 * 96 * F + 7 * 32 * (4 + 2));
+    assert_int_equal(rows.row[7].bytes_written, 4 * 32 * (4 + 2)); /* store_kv: K f32, V f16 */
+    assert_int_equal(rows.row[8].bytes_read, 4 * 96 * F + 7 * 32 * (4 + 2));
     /* biases are additions of their own */
     run(&(struct tiny_shape){.seed = 1, .n_layers = 2, .bias = true}, (struct eng_session_params){.n_ctx = 32}, ids, 3, 4, &rows);
     assert_int_equal(rows.n, 1 + 2 * (PER_LAYER + 4) + 2);
@@ -121,9 +122,9 @@ static void test_attention_under_streaming(void **state)
     struct rows rows;
     (void)state;
     run(&shape, (struct eng_session_params){.n_ctx = 32, .token_reduction = "streaming:sink=2,window=4"}, ids, 6, 4, &rows);
-    assert_string_equal(rows.row[7].op, "attention");
-    assert_int_equal(rows.row[7].n, 6);
-    assert_int_equal(rows.row[7].bytes_read, 4 * 96 * F + 9 * 64 * 2);
+    assert_string_equal(rows.row[9].op, "attention");
+    assert_int_equal(rows.row[9].n, 6);
+    assert_int_equal(rows.row[9].bytes_read, 4 * 96 * F + 9 * 64 * 2);
 }
 
 int main(void)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
+
 static uint64_t next(uint64_t *state)
 {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -76,11 +78,33 @@ static struct tiny_shape with_defaults(struct tiny_shape s)
     return s;
 }
 
+static struct eng_norm random_norm(uint32_t n, uint64_t *rng)
+{
+    return (struct eng_norm){.kind = ENG_NORM_RMS, .eps = 1e-5f, .n = n, .n_weights = n, .w = random_vector(n, 1, 0.3f, rng)};
+}
+
+static void list(struct eng_model *m, struct eng_matrix *w)
+{
+    if (eng_model_add_matrix(m, "tiny", w, NULL) != ENG_OK)
+        abort();
+    m->matrices[m->n_matrices - 1].multiplied = true;
+}
+
+static void list_layer(struct eng_model *m, struct eng_layer *l)
+{
+    struct eng_matrix *const matrices[] = {&l->attn_q, &l->attn_k, &l->attn_v, &l->attn_output, &l->ffn_gate, &l->ffn_up, &l->ffn_down};
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        list(m, matrices[i]);
+}
+
 static void fill_layer(struct eng_layer *l, const struct tiny_shape *s, float scale, uint64_t *rng)
 {
     const uint32_t q_dim = s->n_heads * s->d_head, kv_dim = s->n_heads_kv * s->d_head;
-    l->attn_norm = random_vector(s->d_model, 1, 0.3f, rng);
-    l->ffn_norm = random_vector(s->d_model, 1, 0.3f, rng);
+    l->attn.n_heads = s->n_heads;
+    l->attn.n_heads_kv = s->n_heads_kv;
+    l->d_ff = s->d_ff;
+    l->attn_norm = random_norm(s->d_model, rng);
+    l->ffn_norm = random_norm(s->d_model, rng);
     random_matrix(&l->attn_q, s->type, q_dim, s->d_model, 2, rng); /* 2: attention that is far from uniform */
     random_matrix(&l->attn_k, s->type, kv_dim, s->d_model, 1, rng);
     random_matrix(&l->attn_v, s->type, kv_dim, s->d_model, 1, rng);
@@ -120,19 +144,25 @@ struct eng_model *tiny_model_new(const struct tiny_shape *shape)
         factors = random_vector(s.n_rope / 2, 3, 1.5f, &rng);
         factors[0] = 1;
     }
-    m->hp = (struct eng_hparams){.n_layers = s.n_layers, .n_ctx_train = s.n_ctx_train, .d_model = s.d_model, .n_heads = s.n_heads,
-                                 .n_heads_kv = s.n_heads_kv, .d_head = s.d_head, .d_ff = s.d_ff, .n_vocab = s.n_vocab,
-                                 .n_rope = s.n_rope, .rope_base = 10000, .rope_scale = s.rope_scale, .rope_factors = factors,
-                                 .rms_eps = 1e-5f};
+    m->arena = must(eng_arena_new());
+    m->hp = (struct eng_hparams){
+        .n_layers = s.n_layers, .n_ctx_train = s.n_ctx_train, .d_model = s.d_model, .n_heads = s.n_heads, .n_heads_kv = s.n_heads_kv,
+        .d_head = s.d_head, .d_value = s.d_head, .d_ff = s.d_ff, .n_vocab = s.n_vocab, .norm = ENG_NORM_RMS, .norm_eps = 1e-5f,
+        .rope = {{.kind = ENG_ROPE_PAIRS, .n_rot = s.n_rope, .base = 10000, .scale = s.rope_scale, .magnitude = 1, .factors = factors}},
+        .embd_scale = 1, .residual_scale = 1, .logit_scale = 1};
     m->vocab = number_vocab(s.n_vocab, s.eog);
     m->info.n_vocab = s.n_vocab;
     m->info.n_layers = s.n_layers;
     m->info.tied_head = !s.untied;
     random_matrix(&m->token_embd, s.type, s.n_vocab, s.d_model, 1, &rng);
-    m->output_norm = random_vector(s.d_model, 1, 0.3f, &rng);
+    list(m, &m->token_embd);
+    m->output_norm = random_norm(s.d_model, &rng);
     m->layers = must(calloc(s.n_layers, sizeof *m->layers));
-    for (uint32_t i = 0; i < s.n_layers; i++)
+    for (uint32_t i = 0; i < s.n_layers; i++) {
         fill_layer(&m->layers[i], &s, i == 0 ? 1 : s.deep_scale, &rng);
+        eng_layer_defaults(&m->hp, &m->layers[i], false);
+        list_layer(m, &m->layers[i]);
+    }
     if (s.untied)
         random_matrix(&m->output, s.type, s.n_vocab, s.d_model, 1, &rng);
     else
@@ -159,7 +189,7 @@ void tiny_model_free(struct eng_model *m)
     for (uint32_t i = 0; i < m->hp.n_layers; i++) {
         struct eng_layer *l = &m->layers[i];
         struct eng_matrix *const matrices[] = {&l->attn_q, &l->attn_k, &l->attn_v, &l->attn_output, &l->ffn_gate, &l->ffn_up, &l->ffn_down};
-        const float *const vectors[] = {l->attn_norm, l->ffn_norm, l->bias_q, l->bias_k, l->bias_v, l->bias_o};
+        const float *const vectors[] = {l->attn_norm.w, l->ffn_norm.w, l->bias_q, l->bias_k, l->bias_v, l->bias_o};
         for (size_t j = 0; j < 7; j++)
             drop_matrix(matrices[j]);
         for (size_t j = 0; j < 6; j++)
@@ -168,8 +198,9 @@ void tiny_model_free(struct eng_model *m)
     if (!m->info.tied_head)
         drop_matrix(&m->output);
     drop_matrix(&m->token_embd);
-    drop(m->output_norm);
-    drop(m->hp.rope_factors);
+    drop(m->output_norm.w);
+    drop(m->hp.rope[0].factors);
+    eng_arena_free(m->arena);
     for (uint32_t i = 0; i < m->vocab->n_tokens; i++)
         free((void *)(uintptr_t)m->vocab->pieces[i].data);
     free(m->vocab->pieces);

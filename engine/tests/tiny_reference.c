@@ -35,26 +35,26 @@ static void product(double *y, const struct eng_matrix *w, const double *x, cons
     free(row);
 }
 
-static void norm(double *y, const double *x, const float *w, uint32_t n, float eps)
+static void norm(double *y, const double *x, const struct eng_norm *norm, uint32_t n)
 {
     double sum = 0;
     for (uint32_t i = 0; i < n; i++)
         sum += x[i] * x[i];
     for (uint32_t i = 0; i < n; i++)
-        y[i] = (double)w[i] * x[i] / sqrt(sum / n + (double)eps);
+        y[i] = (double)norm->w[i] * x[i] / sqrt(sum / n + (double)norm->eps);
 }
 
 /* Cosines and sines of every position: angle[position][n_rope]. */
 static double *angles(const struct eng_hparams *hp, uint32_t n)
 {
-    double *angle = zeros((size_t)n * hp->n_rope);
-    for (uint32_t i = 0; i < hp->n_rope / 2; i++) {
-        double f = pow((double)hp->rope_base, -2.0 * i / hp->n_rope) / (double)hp->rope_scale;
-        if (hp->rope_factors)
-            f /= (double)hp->rope_factors[i];
+    double *angle = zeros((size_t)n * hp->rope[0].n_rot);
+    for (uint32_t i = 0; i < hp->rope[0].n_rot / 2; i++) {
+        double f = pow((double)hp->rope[0].base, -2.0 * i / hp->rope[0].n_rot) / (double)hp->rope[0].scale;
+        if (hp->rope[0].factors)
+            f /= (double)hp->rope[0].factors[i];
         for (uint32_t t = 0; t < n; t++) {
-            angle[(size_t)t * hp->n_rope + 2 * i] = cos(t * f);
-            angle[(size_t)t * hp->n_rope + 2 * i + 1] = sin(t * f);
+            angle[(size_t)t * hp->rope[0].n_rot + 2 * i] = cos(t * f);
+            angle[(size_t)t * hp->rope[0].n_rot + 2 * i + 1] = sin(t * f);
         }
     }
     return angle;
@@ -63,9 +63,9 @@ static double *angles(const struct eng_hparams *hp, uint32_t n)
 static void turn(const struct ref *r, double *y, const double *x, uint32_t position)
 {
     const struct eng_hparams *hp = &r->m->hp;
-    const double *a = r->angle + (size_t)position * hp->n_rope;
+    const double *a = r->angle + (size_t)position * hp->rope[0].n_rot;
     memcpy(y, x, hp->d_head * sizeof *y);
-    for (uint32_t i = 0; i < hp->n_rope; i += 2) {
+    for (uint32_t i = 0; i < hp->rope[0].n_rot; i += 2) {
         y[i] = x[i] * a[i] - x[i + 1] * a[i + 1];
         y[i + 1] = x[i] * a[i + 1] + x[i + 1] * a[i];
     }
@@ -102,7 +102,7 @@ static void layer(struct ref *r, uint32_t i, uint32_t t, double *x, const uint32
     const struct eng_layer *w = &r->m->layers[i];
     double *h = zeros(hp->d_model), *q = zeros(r->q_dim), *mixed = zeros(r->q_dim), *gate = zeros(hp->d_ff), *up = zeros(hp->d_ff);
     const size_t at = ((size_t)i * r->n_tokens + t) * r->kv_dim;
-    norm(h, x, w->attn_norm, hp->d_model, hp->rms_eps);
+    norm(h, x, &w->attn_norm, hp->d_model);
     product(q, &w->attn_q, h, w->bias_q);
     product(r->k + at, &w->attn_k, h, w->bias_k);
     product(r->v + at, &w->attn_v, h, w->bias_v);
@@ -111,7 +111,7 @@ static void layer(struct ref *r, uint32_t i, uint32_t t, double *x, const uint32
     product(h, &w->attn_output, mixed, w->bias_o);
     for (uint32_t d = 0; d < hp->d_model; d++)
         x[d] += h[d];
-    norm(h, x, w->ffn_norm, hp->d_model, hp->rms_eps);
+    norm(h, x, &w->ffn_norm, hp->d_model);
     product(gate, &w->ffn_gate, h, NULL);
     product(up, &w->ffn_up, h, NULL);
     for (uint32_t d = 0; d < hp->d_ff; d++)
@@ -146,7 +146,7 @@ void tiny_reference(const struct eng_model *m, const int32_t *ids, uint32_t n, u
             x[d] = (double)row[d];
         for (uint32_t i = 0; i < hp->n_layers; i++)
             layer(&r, i, t, x, kept, n_kept);
-        norm(h, x, m->output_norm, hp->d_model, hp->rms_eps);
+        norm(h, x, &m->output_norm, hp->d_model);
         product(logits + (size_t)t * hp->n_vocab, &m->output, h, NULL);
     }
     free(r.k);

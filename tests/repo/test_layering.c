@@ -18,11 +18,11 @@
 struct room {
     const char *folder;
     const char *skip;      /* sub-folder that is a room of its own, or NULL */
-    const char *allowed[9];/* prefixes of project includes, NULL-ended */
+    const char *allowed[12];/* prefixes of project includes, NULL-ended */
 };
 
 static const struct room rooms[] = {
-    {"engine", NULL, {"eng/", "base/", "model/", "types/", "kernels/", "run/", "exit/", "reduce/", NULL}},
+    {"engine", NULL, {"eng/", "base/", "model/", "arch/", "types/", "kernels/", "run/", "exit/", "reduce/", NULL}},
     {"harness/base", NULL, {"base/", NULL}},
     {"workloads", NULL, {"base/", "workloads/", NULL}},
     {"runners", NULL, {"base/", "runners/", "eng/engine.h", NULL}},
@@ -32,7 +32,7 @@ static const struct room rooms[] = {
     {"harness", "base", {"base/", "harness/", "workloads/", "runners/", "collectors/", "db/", "plots/", "eng/engine.h", NULL}},
 };
 
-static const char *const project_prefixes[] = {"eng/",        "base/",    "model/",      "types/", "kernels/", "run/",     "exit/", "reduce/",
+static const char *const project_prefixes[] = {"eng/",        "base/",    "model/",      "types/", "kernels/", "run/",     "exit/", "reduce/", "arch/",
                                                "backends/",   "harness/", "workloads/",  "runners/", "collectors/", "db/", "plots/", "farm/"};
 
 static bool starts_with(const char *text, const char *prefix)

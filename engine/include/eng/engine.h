@@ -39,7 +39,7 @@ enum eng_status {
 
 struct eng_error {
     int code;
-    char text[400];    /* one line, no newline */
+    char text[700];    /* one line, no newline */
 };
 
 /* ---- types ---------------------------------------------------------------------------------------------------- */

@@ -20,6 +20,8 @@ enum { LAYER, DRAFT };
 static int check(const struct eng_method *method, const struct eng_model *model, struct eng_error *err)
 {
     const uint32_t n_layers = model->hp.n_layers;
+    if (eng_model_recurrent(model))
+        return eng_fail(err, ENG_ENOTSUP, "verify takes drafts back, but %s keeps a running state that cannot go back", model->info.arch);
     if (n_layers < 2)
         return eng_fail(err, ENG_EINVAL, "verify needs a model of at least 2 layers; this one has %u", n_layers);
     if (method->value[LAYER] >= n_layers)
@@ -41,8 +43,10 @@ static int draft(struct eng_session *s, int32_t last, uint32_t n_draft, int32_t 
     const uint32_t d = s->model->hp.d_model, n_vocab = s->model->hp.n_vocab, exit_layer = (uint32_t)s->exit_choice.value[LAYER];
     for (uint32_t i = 0; i <= n_draft; i++) {
         float *row = s->x + (size_t)i * d;
-        eng_forward_embed(s, i == 0 ? &last : &drafted[i - 1], 1, row);
-        eng_forward_layers(s, row, 1, s->n_seen + i, 0, exit_layer);
+        const struct eng_batch_part part = {.pos = s->n_seen + i, .n = 1};
+        const struct eng_batch batch = {.n = 1, .n_parts = 1, .part = &part};
+        eng_forward_embed(s, i == 0 ? &last : &drafted[i - 1], &batch, row);
+        eng_forward_layers(s, row, &batch, 0, exit_layer);
         if (i == n_draft)
             break; /* the last draft is only checked */
         eng_forward_head(s, row, 1, s->logits);
@@ -72,7 +76,9 @@ static int step(struct eng_session *s, int32_t last, uint32_t n_max, const struc
     int rc = draft(s, last, n_draft, drafted, err);
     if (rc != ENG_OK)
         return rc;
-    eng_forward_layers(s, s->x, n_draft + 1, s->n_seen, (uint32_t)s->exit_choice.value[LAYER], s->model->hp.n_layers);
+    const struct eng_batch_part part = {.pos = s->n_seen, .n = n_draft + 1};
+    const struct eng_batch batch = {.n = n_draft + 1, .n_parts = 1, .part = &part};
+    eng_forward_layers(s, s->x, &batch, (uint32_t)s->exit_choice.value[LAYER], s->model->hp.n_layers);
     eng_forward_head(s, s->x, n_draft + 1, s->logits);
     do { /* row n holds the whole model's logits after token n of the batch, right as long as all drafts before it were */
         s->last_logits = s->logits + (size_t)n * n_vocab;

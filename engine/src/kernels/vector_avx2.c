@@ -9,6 +9,4 @@ void eng_quantize_q8_avx2(const float *x, size_t n, struct eng_q8_group *group, 
     quantize_q8(x, n, group, slot);
 }
 
-const struct eng_vector_ops eng_vector_ops_avx2 = {
-    "avx2", dot_f32, dot_f16, axpy_f32, axpy_f16, to_f16, rms_norm, silu_mul, softmax, add,
-};
+const struct eng_vector_ops eng_vector_ops_avx2 = VECTOR_OPS("avx2");

@@ -77,7 +77,77 @@ static void add(float *y, const float *x, size_t n)
         y[i] += x[i];
 }
 
-const struct eng_vector_ops eng_vector_ops_ref = {"ref", dot_f32, dot_f16, axpy_f32, axpy_f16, to_f16, rms_norm, silu_mul, softmax, add};
+static void layer_norm(float *y, const float *x, const float *w, const float *b, size_t n, float eps)
+{
+    double sum = 0.0, spread = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i];
+    const double mean = sum / (double)n;
+    for (size_t i = 0; i < n; i++)
+        spread += ((double)x[i] - mean) * ((double)x[i] - mean);
+    const double scale = 1.0 / sqrt(spread / (double)n + (double)eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = (float)(((double)x[i] - mean) * scale) * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
+}
+
+static void silu(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] / (1.0f + expf(-x[i]));
+}
+
+static float gelu1(float x)
+{
+    return x / (1.0f + expf(-1.5957691216f * (x + 0.044715f * x * x * x))); /* (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)) */
+}
+
+static void gelu(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = gelu1(x[i]);
+}
+
+static void gelu_mul(float *y, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = gelu1(gate[i]) * up[i];
+}
+
+static void relu2(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? 0.0f : x[i] * x[i];
+}
+
+static void sigmoid(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 1.0f / (1.0f + expf(-x[i]));
+}
+
+static void softcap(float *y, const float *x, float cap, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = cap * tanhf(x[i] / cap);
+}
+
+static void scale(float *y, float s, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = s * x[i];
+}
+
+static void clamp(float *y, float limit, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
+const struct eng_vector_ops eng_vector_ops_ref = {
+    .name = "ref", .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .to_f16 = to_f16,
+    .rms_norm = rms_norm, .silu_mul = silu_mul, .softmax = softmax, .add = add, .layer_norm = layer_norm, .silu = silu, .gelu = gelu,
+    .gelu_mul = gelu_mul, .relu2 = relu2, .sigmoid = sigmoid, .softcap = softcap, .scale = scale, .clamp = clamp,
+};
 
 const struct eng_vector_ops *eng_vector_ref(void)
 {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "model/open.h"
 #include "model/weights.h"
 
@@ -32,7 +33,7 @@ static int take(struct cursor *c, uint64_t n, const char *what, const float **ou
 static void count(struct eng_model *m, uint64_t n)
 {
     m->info.n_params += n;
-    eng_share_add(m->info.stored, ENG_TYPE_F32, n, n * sizeof(float));
+    eng_share_add(m->info.stored, ENG_TYPE_F32, 1, n, n * sizeof(float));
 }
 
 /* One matrix per layer, all layers after each other; @offset of the field in struct eng_layer. */
@@ -50,9 +51,10 @@ static int take_matrices(struct cursor *c, size_t offset, uint32_t n_rows, uint3
     return rc;
 }
 
-static int take_vector(struct cursor *c, uint32_t n, const char *what, const float **out)
+static int take_norm(struct cursor *c, uint32_t n, const char *what, struct eng_norm *norm)
 {
-    int rc = take(c, n, what, out);
+    *norm = (struct eng_norm){.kind = ENG_NORM_RMS, .eps = c->m->hp.norm_eps, .n = n, .n_weights = n};
+    int rc = take(c, n, what, &norm->w);
     if (rc != ENG_OK)
         return rc;
     count(c->m, n);
@@ -67,7 +69,7 @@ static int take_layers(struct cursor *c)
     uint32_t d_kv = hp->n_heads_kv * hp->d_head, d = hp->d_model;
     int rc = ENG_OK;
     for (uint32_t i = 0; i < hp->n_layers && rc == ENG_OK; i++)
-        rc = take_vector(c, d, "attention norm", &layers[i].attn_norm);
+        rc = take_norm(c, d, "attention norm", &layers[i].attn_norm);
     if (rc == ENG_OK)
         rc = take_matrices(c, offsetof(struct eng_layer, attn_q), d, d, "attention q");
     if (rc == ENG_OK)
@@ -77,7 +79,7 @@ static int take_layers(struct cursor *c)
     if (rc == ENG_OK)
         rc = take_matrices(c, offsetof(struct eng_layer, attn_output), d, d, "attention output");
     for (uint32_t i = 0; i < hp->n_layers && rc == ENG_OK; i++)
-        rc = take_vector(c, d, "feed-forward norm", &layers[i].ffn_norm);
+        rc = take_norm(c, d, "feed-forward norm", &layers[i].ffn_norm);
     if (rc == ENG_OK)
         rc = take_matrices(c, offsetof(struct eng_layer, ffn_gate), hp->d_ff, d, "feed-forward w1");
     if (rc == ENG_OK)
@@ -106,7 +108,7 @@ static int take_weights(struct cursor *c)
     if (rc == ENG_OK)
         rc = take_layers(c);
     if (rc == ENG_OK)
-        rc = take_vector(c, hp->d_model, "final norm", &c->m->output_norm);
+        rc = take_norm(c, hp->d_model, "final norm", &c->m->output_norm);
     /* cosines and sines of the rotation, stored but recomputed by everyone */
     if (rc == ENG_OK)
         rc = take(c, (uint64_t)hp->n_ctx_train * hp->d_head, "rotation tables", &tables);
@@ -157,11 +159,39 @@ static int read_header(struct cursor *c)
                                .d_head = d_head,
                                .d_ff = (uint32_t)h[1],
                                .n_vocab = (uint32_t)n_vocab,
-                               .n_rope = d_head,
-                               .rope_base = 10000.0f,
-                               .rope_scale = 1.0f,
-                               .rms_eps = 1e-5f};
+                               .d_value = d_head,
+                               .norm = ENG_NORM_RMS,
+                               .norm_eps = 1e-5f,
+                               .rope = {{.kind = ENG_ROPE_PAIRS, .n_rot = d_head, .base = 10000.0f, .scale = 1.0f, .magnitude = 1.0f}},
+                               .embd_scale = 1.0f,
+                               .residual_scale = 1.0f,
+                               .logit_scale = 1.0f};
     return ENG_OK;
+}
+
+/* The format has no names; these are GGUF's, in the order of execution. */
+static int list_matrices(struct eng_model *m, struct eng_error *err)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } parts[] = {
+        {"attn_q", offsetof(struct eng_layer, attn_q)},           {"attn_k", offsetof(struct eng_layer, attn_k)},
+        {"attn_v", offsetof(struct eng_layer, attn_v)},           {"attn_output", offsetof(struct eng_layer, attn_output)},
+        {"ffn_gate", offsetof(struct eng_layer, ffn_gate)},       {"ffn_up", offsetof(struct eng_layer, ffn_up)},
+        {"ffn_down", offsetof(struct eng_layer, ffn_down)},
+    };
+    int rc = eng_model_add_matrix(m, "token_embd.weight", &m->token_embd, err);
+    for (uint32_t i = 0; i < m->hp.n_layers; i++) {
+        for (size_t k = 0; k < sizeof parts / sizeof *parts && rc == ENG_OK; k++) {
+            char name[48];
+            const int n = snprintf(name, sizeof name, "blk.%" PRIu32 ".%s.weight", i, parts[k].name);
+            const char *kept = eng_arena_text(m->arena, name, (size_t)n);
+            rc = kept ? eng_model_add_matrix(m, kept, (void *)((char *)&m->layers[i] + parts[k].offset), err)
+                      : eng_fail(err, ENG_ENOMEM, "no memory for the names of matrices");
+        }
+    }
+    return rc == ENG_OK && !m->info.tied_head ? eng_model_add_matrix(m, "output.weight", &m->output, err) : rc;
 }
 
 /* The tokenizer is a second file in the same folder. */
@@ -196,11 +226,21 @@ int eng_open_llama2c(struct eng_model *model, const struct eng_mapped_file *file
     model->layers = eng_arena_alloc(model->arena, model->hp.n_layers, sizeof *model->layers);
     if (!model->layers)
         return eng_fail(err, ENG_ENOMEM, "%s: no memory for the model", file->label);
+    for (uint32_t i = 0; i < model->hp.n_layers; i++) {
+        struct eng_layer *layer = &model->layers[i];
+        layer->attn.n_heads = model->hp.n_heads;
+        layer->attn.n_heads_kv = model->hp.n_heads_kv;
+        layer->d_ff = model->hp.d_ff;
+        eng_layer_defaults(&model->hp, layer, false);
+    }
     rc = take_weights(&c);
+    if (rc == ENG_OK)
+        rc = list_matrices(model, err);
     if (rc == ENG_OK)
         rc = load_vocab(model, path, err);
     if (rc != ENG_OK)
         return rc;
+    model->arch = eng_arch_find("llama");
     model->info.arch = "llama";
     model->info.tokenizer = "llama2c";
     model->info.name = model->info.pre = "";

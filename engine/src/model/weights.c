@@ -5,26 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "model/mapped_file.h"
 #include "quantize/recipe.h"
 
 enum { N_SHARES = 8 };
 
-void eng_share_add(struct eng_type_share share[N_SHARES], enum eng_type type, uint64_t n_weights, uint64_t n_bytes)
+void eng_share_add(struct eng_type_share share[N_SHARES], enum eng_type type, uint32_t n_tensors, uint64_t n_weights, uint64_t n_bytes)
 {
     int i = 0;
     while (i < N_SHARES - 1 && share[i].n_tensors && share[i].type != type)
         i++;
     if (!share[i].n_tensors)
         share[i].type = type;
-    share[i].n_tensors++;
+    share[i].n_tensors += n_tensors;
     share[i].n_weights += n_weights;
     share[i].n_bytes += n_bytes;
 }
 
 void eng_count_vector(struct eng_model *model, uint64_t n)
 {
-    eng_share_add(model->info.executed, ENG_TYPE_F32, n, n * sizeof(float));
+    eng_share_add(model->info.executed, ENG_TYPE_F32, 1, n, n * sizeof(float));
     model->info.weight_bytes += n * sizeof(float);
 }
 
@@ -39,41 +40,57 @@ void eng_share_sort(struct eng_type_share share[N_SHARES])
     qsort(share, N_SHARES, sizeof *share, most_bytes_first);
 }
 
-/* The matrices of a layer, by position: the only list of them. eng_model_tensor() and prepare_all() go in the same order. */
-enum { LAYER_MATRICES = 7 };
-
-static struct eng_matrix *layer_matrix(struct eng_layer *layer, int i)
+bool eng_model_recurrent(const struct eng_model *model)
 {
-    struct eng_matrix *const all[LAYER_MATRICES] = {&layer->attn_q,   &layer->attn_k, &layer->attn_v,  &layer->attn_output,
-                                                    &layer->ffn_gate, &layer->ffn_up, &layer->ffn_down};
-    return all[i];
+    for (uint32_t i = 0; i < model->hp.n_layers; i++) {
+        const struct eng_layer *layer = &model->layers[i];
+        const struct eng_block_ops *const blocks[] = {layer->mixer, layer->channel};
+        for (size_t k = 0; k < 2; k++)
+            if (blocks[k] && blocks[k]->state_bytes && blocks[k]->state_bytes(model, layer) > 0)
+                return true;
+    }
+    return false;
 }
 
-static const char *const layer_names[LAYER_MATRICES] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+int eng_model_add_matrix(struct eng_model *model, const char *name, struct eng_matrix *w, struct eng_error *err)
+{
+    if (model->n_matrices == model->cap_matrices) { /* the arena frees all sizes together: at most twice the last */
+        const uint32_t cap = model->cap_matrices ? 2 * model->cap_matrices : 64;
+        struct eng_named_matrix *all = eng_arena_alloc(model->arena, cap, sizeof *all);
+        if (!all)
+            return eng_fail(err, ENG_ENOMEM, "no memory for the list of matrices");
+        if (model->n_matrices > 0)
+            memcpy(all, model->matrices, model->n_matrices * sizeof *all);
+        model->matrices = all;
+        model->cap_matrices = cap;
+    }
+    model->matrices[model->n_matrices++] = (struct eng_named_matrix){.name = name, .w = w, .multiplied = true};
+    return ENG_OK;
+}
 
 bool eng_model_tensor(const struct eng_model *model, uint32_t i, struct eng_tensor_info *tensor)
 {
-    const uint64_t n_layered = (uint64_t)model->hp.n_layers * LAYER_MATRICES;
-    const struct eng_matrix *w = &model->token_embd;
-    *tensor = (struct eng_tensor_info){.name = "token_embd.weight"};
-    if (i > n_layered + !model->info.tied_head)
-        return false;
-    if (i > n_layered) {
-        w = &model->output;
-        snprintf(tensor->name, sizeof tensor->name, "output.weight");
-    } else if (i > 0) {
-        const uint32_t i_layer = (i - 1) / LAYER_MATRICES, k = (i - 1) % LAYER_MATRICES;
-        w = layer_matrix(&model->layers[i_layer], (int)k);
-        snprintf(tensor->name, sizeof tensor->name, "blk.%u.%s.weight", i_layer, layer_names[k]);
+    uint32_t at = 0;
+    *tensor = (struct eng_tensor_info){.name = ""};
+    for (uint32_t n = 0; at < model->n_matrices && n < i; n++) { /* views of one tensor have the same name, one after the other */
+        const char *name = model->matrices[at].name;
+        while (at < model->n_matrices && model->matrices[at].name == name)
+            at++;
     }
-    tensor->type = w->traits->type;
-    tensor->n_rows = w->n_rows;
-    tensor->n_cols = w->n_cols;
-    tensor->n_bytes = w->data_bytes;
+    if (at == model->n_matrices)
+        return false;
+    const struct eng_named_matrix *first = &model->matrices[at];
+    snprintf(tensor->name, sizeof tensor->name, "%s", first->name);
+    tensor->type = first->w->traits->type;
+    tensor->n_cols = first->w->n_cols;
+    for (; at < model->n_matrices && model->matrices[at].name == first->name; at++) {
+        tensor->n_rows += model->matrices[at].w->n_rows;
+        tensor->n_bytes += model->matrices[at].w->data_bytes;
+    }
     return true;
 }
 
-/* The type that every matrix gets, in the order of eng_model_tensor(); NULL = as stored. free() it. */
+/* The type that every tensor gets, in the order of eng_model_tensor(); NULL = as stored. free() it. */
 static int choose_types(const struct eng_model *m, const char *quant, const struct eng_type_traits ***to, struct eng_error *err)
 {
     const struct eng_recipe *recipe;
@@ -97,7 +114,7 @@ static int choose_types(const struct eng_model *m, const char *quant, const stru
             (void)eng_model_tensor(m, i, &infos[i]);
             tensor[i] = (struct eng_recipe_tensor){.name = infos[i].name, .ne = {infos[i].n_cols, infos[i].n_rows, 1, 1}, .type = infos[i].type};
         }
-        const struct eng_recipe_model model = {m->info.arch, m->hp.n_layers, m->hp.n_heads, m->hp.n_heads_kv, 0};
+        const struct eng_recipe_model model = {m->info.arch, m->hp.n_layers, m->hp.n_heads, m->hp.n_heads_kv, m->hp.moe.n_experts};
         rc = eng_recipe_choose(recipe, NULL, &model, tensor, n, err);
         for (uint32_t i = 0; i < n && rc == ENG_OK; i++) {
             (*to)[i] = eng_type_traits(tensor[i].to);
@@ -114,8 +131,8 @@ static int choose_types(const struct eng_model *m, const char *quant, const stru
 
 struct preparation {
     struct eng_model *model;
-    const struct eng_type_traits **to; /* of matrix i in the order of eng_model_tensor(); NULL: as stored */
-    uint32_t i;                        /* the next one */
+    const struct eng_type_traits **to; /* of tensor i in the order of eng_model_tensor(); NULL: as stored */
+    uint32_t n_done;                   /* tensors begun */
     struct eng_pool *pool;
     struct eng_error *err;
 };
@@ -125,37 +142,45 @@ static bool is_mapped(const struct eng_model *m, const void *p)
     return m->map && (const char *)p >= (const char *)m->map && (const char *)p < (const char *)m->map + m->map_bytes;
 }
 
-/* @multiplied: used in matmul; a matrix that is only looked up stays in its plain layout. */
-static int prepare(struct preparation *p, struct eng_matrix *w, bool multiplied)
+static int prepare(struct preparation *p, struct eng_named_matrix *named)
 {
+    struct eng_matrix *w = named->w;
     const void *stored = w->data;
     size_t stored_bytes = w->data_bytes;
-    int rc = p->to ? eng_matrix_requantize(w, p->to[p->i++], p->pool, p->err) : ENG_OK;
+    const bool is_view = named > p->model->matrices && named[-1].name == named->name; /* a further part of one tensor */
+    p->n_done += !is_view;
+    int rc = p->to ? eng_matrix_requantize(w, p->to[p->n_done - 1], p->pool, p->err) : ENG_OK;
     if (rc == ENG_OK) {
-        eng_share_add(p->model->info.executed, w->traits->type, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
+        eng_share_add(p->model->info.executed, w->traits->type, !is_view, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
         p->model->info.weight_bytes += w->data_bytes;
     }
-    if (rc == ENG_OK && multiplied)
+    if (rc == ENG_OK && named->multiplied)
         rc = eng_matrix_pack(w, p->pool, p->err);
     if (rc == ENG_OK && (w->packed || w->owned) && is_mapped(p->model, stored))
         eng_mapped_drop(stored, stored_bytes);
     return rc;
 }
 
+/* What is looked up stays in its plain layout; a tied embedding is both. */
+static void mark_roles(struct eng_model *m)
+{
+    for (uint32_t i = 0; i < m->n_matrices; i++) {
+        struct eng_named_matrix *named = &m->matrices[i];
+        const bool tied = m->info.tied_head && named->w == &m->token_embd;
+        named->multiplied = tied || (named->w != &m->token_embd && named->w != &m->position_embd);
+    }
+}
+
 static int prepare_all(struct preparation *p)
 {
     struct eng_model *m = p->model;
-    int rc = prepare(p, &m->token_embd, m->info.tied_head);
-    for (uint32_t i = 0; i < m->hp.n_layers; i++) {
-        for (int k = 0; k < LAYER_MATRICES && rc == ENG_OK; k++)
-            rc = prepare(p, layer_matrix(&m->layers[i], k), true);
-    }
-    if (rc != ENG_OK)
-        return rc;
-    if (!m->info.tied_head)
-        return prepare(p, &m->output, true);
-    m->output = m->token_embd; /* a view: the embedding owns the bytes, packed or not */
-    return ENG_OK;
+    int rc = ENG_OK;
+    mark_roles(m);
+    for (uint32_t i = 0; i < m->n_matrices && rc == ENG_OK; i++)
+        rc = prepare(p, &m->matrices[i]);
+    if (rc == ENG_OK && m->info.tied_head)
+        m->output = m->token_embd; /* a view: the embedding owns the bytes, packed or not */
+    return rc;
 }
 
 int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err)
@@ -173,11 +198,6 @@ int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_t
 
 void eng_weights_release(struct eng_model *model)
 {
-    if (!model->info.tied_head)
-        eng_matrix_release(&model->output);
-    eng_matrix_release(&model->token_embd);
-    for (uint32_t i = 0; model->layers && i < model->hp.n_layers; i++) {
-        for (int k = 0; k < LAYER_MATRICES; k++)
-            eng_matrix_release(layer_matrix(&model->layers[i], k));
-    }
+    for (uint32_t i = 0; i < model->n_matrices; i++)
+        eng_matrix_release(model->matrices[i].w);
 }

@@ -6,8 +6,9 @@
 
 #include "model/model.h"
 
-/** eng_share_add() - count one tensor in a table of struct eng_type_share[8]; rows beyond 8 are summed in the last. */
-void eng_share_add(struct eng_type_share share[8], enum eng_type type, uint64_t n_weights, uint64_t n_bytes);
+/** eng_share_add() - count a tensor (n_tensors 1), or a further part of one just counted (0), in a table of struct eng_type_share[8];
+ *  rows beyond 8 are summed in the last. */
+void eng_share_add(struct eng_type_share share[8], enum eng_type type, uint32_t n_tensors, uint64_t n_weights, uint64_t n_bytes);
 /** eng_count_vector() - a vector of @n is executed as f32, whatever it was stored as. */
 void eng_count_vector(struct eng_model *model, uint64_t n);
 void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */

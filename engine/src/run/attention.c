@@ -14,10 +14,11 @@
 struct attn_job {
     struct eng_session *s;
     uint32_t layer, pos, n; /* queries of tokens pos .. pos+n-1 */
+    const struct eng_attn_spec *spec;
+    const float *q, *q_moved; /* rows of these tokens */
+    float *out;
     uint32_t group;         /* query heads of a KV head */
     uint32_t rows_per_task, tasks_per_head;
-    bool moved;
-    float scale;
 };
 
 struct attn_row {
@@ -72,14 +73,14 @@ static uint32_t score_span(const struct attn_job *job, const struct attn_block *
     begin = down16(begin);
     const uint32_t n_tiles = (up16(end) - begin) / ENG_ATTN_LANES;
     for (uint32_t r = 0; r < b->n_rows; r++) {
-        q[r] = job->moved && b->row[r].span[i].moved ? b->row[r].q_moved : b->row[r].q;
+        q[r] = job->q_moved && b->row[r].span[i].moved ? b->row[r].q_moved : b->row[r].q;
         out[r] = b->row[r].scores + at;
     }
     const size_t first = (size_t)begin * c->d_head;
     if (c->type_k == ENG_TYPE_F32)
-        s->attn->scores_f32(q, out, b->n_rows, (const float *)b->k + first, n_tiles, c->d_head, job->scale);
+        s->attn->scores_f32(q, out, b->n_rows, (const float *)b->k + first, n_tiles, c->d_head, job->spec->scale);
     else
-        s->attn->scores_f16(q, out, b->n_rows, (const uint16_t *)b->k + first, n_tiles, c->d_head, job->scale);
+        s->attn->scores_f16(q, out, b->n_rows, (const uint16_t *)b->k + first, n_tiles, c->d_head, job->spec->scale);
     return at + n_tiles * ENG_ATTN_LANES;
 }
 
@@ -137,7 +138,7 @@ static void mix_span(const struct attn_job *job, const struct attn_block *b, uin
 static void run_block(const struct attn_job *job, struct attn_block *b, struct eng_worker *worker)
 {
     const struct eng_session *s = job->s;
-    const uint32_t d_pad = s->cache.d_pad, d_head = s->cache.d_head;
+    const uint32_t d_pad = s->cache.d_pad, d_v = job->spec->d_v;
     float *acc[ENG_ATTN_ROWS];
     uint32_t at = 0;
     for (uint32_t r = 0; r < b->n_rows; r++) {
@@ -152,7 +153,7 @@ static void run_block(const struct attn_job *job, struct attn_block *b, struct e
     for (uint32_t i = 0; i < b->n_spans; i++)
         mix_span(job, b, i, acc);
     for (uint32_t r = 0; r < b->n_rows; r++)
-        memcpy(b->row[r].out, acc[r], d_head * sizeof(float));
+        memcpy(b->row[r].out, acc[r], d_v * sizeof(float));
 }
 
 /* Row i of KV head @head: query i / group, head i % group of the group. */
@@ -160,10 +161,10 @@ static uint32_t fill_row(const struct attn_job *job, uint32_t head, uint32_t i, 
 {
     const struct eng_session *s = job->s;
     const uint32_t query = i / job->group;
-    const size_t at = (size_t)query * s->q_dim + (size_t)(head * job->group + i % job->group) * s->cache.d_head;
-    row->q = s->q + at;
-    row->q_moved = job->moved ? s->q_moved + at : NULL;
-    row->out = s->mixed + at;
+    const size_t q_head = (size_t)query * job->spec->n_heads + head * job->group + i % job->group;
+    row->q = job->q + q_head * job->spec->d_k;
+    row->q_moved = job->q_moved ? job->q_moved + q_head * job->spec->d_k : NULL;
+    row->out = job->out + q_head * job->spec->d_v;
     return s->reduce.ops->spans(&s->reduce, job->pos + query, row->span);
 }
 
@@ -174,8 +175,8 @@ static void run_task(void *arg, uint32_t i_task, uint32_t i_worker)
     /* Many queries: last rows first, they see most, and a long task at the end would leave the other workers waiting. One query: the
      * heads of a group one after the other, while their K and V are still in this core's cache. */
     const bool one = job->n == 1;
-    const uint32_t head = one ? i_task / job->tasks_per_head : i_task % s->cache.n_heads_kv;
-    const uint32_t i = one ? i_task % job->tasks_per_head : job->tasks_per_head - 1 - i_task / s->cache.n_heads_kv;
+    const uint32_t n_heads_kv = job->spec->n_heads_kv, head = one ? i_task / job->tasks_per_head : i_task % n_heads_kv;
+    const uint32_t i = one ? i_task % job->tasks_per_head : job->tasks_per_head - 1 - i_task / n_heads_kv;
     const uint32_t n_rows = job->n * job->group, end = (i + 1) * job->rows_per_task < n_rows ? (i + 1) * job->rows_per_task : n_rows;
     struct attn_block b = {.k = eng_cache_k(&s->cache, job->layer, head), .v = eng_cache_v(&s->cache, job->layer, head)};
     for (uint32_t row = i * job->rows_per_task; row < end; row++) {
@@ -196,31 +197,43 @@ static void trace_attention(const struct attn_job *job, uint64_t t)
 {
     const struct eng_session *s = job->s;
     const struct eng_reduce *r = &s->reduce;
-    const struct eng_hparams *hp = &s->model->hp;
+    const struct eng_attn_spec *a = job->spec;
     const uint32_t last = job->pos + job->n - 1, n_last = r->ops->kept(r, last + 1), n_first = r->ops->kept(r, job->pos + 1);
     const uint64_t n_any = (uint64_t)n_first + job->n - 1; /* the first query's tokens, and one more for each later one */
-    const uint64_t token_bytes = (uint64_t)s->kv_dim * (eng_cache_elem_bytes(s->cache.type_k) + eng_cache_elem_bytes(s->cache.type_v));
-    const uint64_t q_bytes = (uint64_t)job->n * s->q_dim * sizeof(float);
+    const uint64_t token_bytes = (uint64_t)a->n_heads_kv * (a->d_k * eng_cache_elem_bytes(s->cache.type_k) +
+                                                            a->d_v * eng_cache_elem_bytes(s->cache.type_v));
+    const uint64_t n_heads = (uint64_t)job->n * a->n_heads;
     eng_trace_end(s, t, &(struct eng_op_trace){.op = "attention", .tensor = "", .layer = (int)job->layer, .m = job->n, .n = n_last,
-                                               .k = hp->d_head * hp->n_heads, .w_type = s->cache.type_k, .a_type = ENG_TYPE_F32,
-                                               .y_type = ENG_TYPE_F32, .bytes_read = q_bytes + n_any * token_bytes,
-                                               .bytes_written = q_bytes});
+                                               .k = a->d_k * a->n_heads, .w_type = s->cache.type_k, .a_type = ENG_TYPE_F32,
+                                               .y_type = ENG_TYPE_F32,
+                                               .bytes_read = n_heads * a->d_k * sizeof(float) + n_any * token_bytes,
+                                               .bytes_written = n_heads * a->d_v * sizeof(float)});
 }
 
-void eng_op_attention(struct eng_session *s, int layer, uint32_t pos, uint32_t n, bool moved)
+static void attend_part(struct eng_session *s, struct attn_job job)
 {
     const uint64_t t = eng_trace_begin(s);
-    const struct eng_hparams *hp = &s->model->hp;
-    struct attn_job job = {.s = s, .layer = (uint32_t)layer, .pos = pos, .n = n, .group = hp->n_heads / hp->n_heads_kv, .moved = moved,
-                           .scale = 1.0f / sqrtf((float)hp->d_head)};
-    const uint32_t n_rows = n * job.group, n_threads = eng_pool_threads(s->pool);
+    const struct eng_attn_spec *a = job.spec;
+    const uint32_t n_rows = job.n * job.group, n_threads = eng_pool_threads(s->pool);
     job.rows_per_task = 64;
     do { /* small enough that every worker gets its share, large enough to share K and V among rows */
         job.tasks_per_head = (n_rows + job.rows_per_task - 1) / job.rows_per_task;
-    } while (n_threads > 1 && job.tasks_per_head * hp->n_heads_kv < 4 * n_threads && (job.rows_per_task /= 2) > 0);
+    } while (n_threads > 1 && job.tasks_per_head * a->n_heads_kv < 4 * n_threads && (job.rows_per_task /= 2) > 0);
     if (job.rows_per_task == 0)
         job.rows_per_task = 1;
-    eng_pool_run(s->pool, run_task, &job, job.tasks_per_head * hp->n_heads_kv);
+    eng_pool_run(s->pool, run_task, &job, job.tasks_per_head * a->n_heads_kv);
     if (t)
         trace_attention(&job, t);
+}
+
+void eng_op_attention(struct eng_session *s, int layer, const struct eng_batch *batch, const float *q, const float *q_moved, float *out)
+{
+    const struct eng_attn_spec *a = &s->model->layers[layer].attn;
+    for (uint32_t p = 0; p < batch->n_parts; p++) {
+        const struct eng_batch_part *part = &batch->part[p];
+        const size_t row = (size_t)part->first_row * a->n_heads;
+        attend_part(s, (struct attn_job){.s = s, .layer = (uint32_t)layer, .pos = part->pos, .n = part->n, .spec = a,
+                                         .group = a->n_heads / a->n_heads_kv, .q = q + row * a->d_k,
+                                         .q_moved = q_moved ? q_moved + row * a->d_k : NULL, .out = out + row * a->d_v});
+    }
 }

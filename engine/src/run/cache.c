@@ -29,9 +29,9 @@ static void store_v(const struct eng_cache *c, const struct eng_vector_ops *vec,
 {
     const size_t first = (size_t)slot * c->d_pad;
     if (c->type_v == ENG_TYPE_F32)
-        memcpy((float *)(void *)base + first, v, c->d_head * sizeof *v);
+        memcpy((float *)(void *)base + first, v, c->d_value * sizeof *v);
     else
-        vec->to_f16((uint16_t *)(void *)base + first, v, c->d_head);
+        vec->to_f16((uint16_t *)(void *)base + first, v, c->d_value);
 }
 
 void eng_cache_store(const struct eng_cache *c, const struct eng_vector_ops *vec, uint32_t layer, uint32_t slot, const float *k,
@@ -40,6 +40,6 @@ void eng_cache_store(const struct eng_cache *c, const struct eng_vector_ops *vec
     for (uint32_t h = 0; h < c->n_heads_kv; h++) {
         const size_t head = (size_t)layer * c->n_heads_kv + h;
         store_k(c, vec, c->k + head * c->k_head_bytes, slot, k + (size_t)h * c->d_head);
-        store_v(c, vec, c->v + head * c->v_head_bytes, slot, v + (size_t)h * c->d_head);
+        store_v(c, vec, c->v + head * c->v_head_bytes, slot, v + (size_t)h * c->d_value);
     }
 }

@@ -12,7 +12,7 @@
 struct eng_cache {
     enum eng_type type_k, type_v;
     uint32_t n_heads_kv, n_slots;      /* slots: multiple of ENG_ATTN_LANES */
-    uint32_t d_head, d_pad;
+    uint32_t d_head, d_value, d_pad;   /* of keys; of values, and rounded up to 16 */
     size_t k_head_bytes, v_head_bytes; /* of one (layer, head) */
     uint8_t *k, *v;                    /* [n_layers][n_heads_kv]; the session's arena */
 };

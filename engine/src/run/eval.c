@@ -46,8 +46,10 @@ int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, floa
     s->last_logits = NULL;
     for (size_t at = 0; at < n;) {
         const uint32_t m = n - at < s->n_batch ? (uint32_t)(n - at) : s->n_batch;
-        eng_forward_embed(s, ids + at, m, s->x);
-        eng_forward_layers(s, s->x, m, s->n_seen, 0, s->model->hp.n_layers);
+        const struct eng_batch_part part = {.pos = s->n_seen, .n = m};
+        const struct eng_batch batch = {.n = m, .n_parts = 1, .part = &part};
+        eng_forward_embed(s, ids + at, &batch, s->x);
+        eng_forward_layers(s, s->x, &batch, 0, s->model->hp.n_layers);
         s->n_seen += m;
         if (logits)
             eng_forward_head(s, s->x, m, logits + at * n_vocab);

@@ -1,61 +1,115 @@
 /*
- * forward.c - one pass of a llama-family transformer over n tokens. Shapes on the right; d = d_model.
- * (Touvron et al. 2023; RMSNorm: Zhang, Sennrich 2019; SwiGLU: Shazeer 2020; GQA: Ainslie et al. 2023)
+ * forward.c - one pass over a batch of tokens, whatever the family: blocks of a layer and the sums around them (arch/arch.h has the
+ * formulas; the blocks are in arch/). Shapes on the right; d = d_model. x: residual stream, h: what a block reads, y: what it makes.
  */
 #include "run/forward.h"
 
+#include "arch/arch.h"
 #include "run/ops.h"
 #include "run/rope.h"
 
+static void turns_at(struct eng_session *s, uint32_t row, uint32_t position, float *const *turn)
+{
+    for (uint32_t r = 0; r < ENG_ROPES && turn[r]; r++) {
+        const struct eng_rope *rope = &s->model->hp.rope[r];
+        eng_rope_turn(rope, s->rope_freq[r], position, turn[r] + (size_t)row * rope->n_rot);
+    }
+}
+
 /* Angles of this batch's positions, once for all layers. True when some query stands at a moved position for part of the cache. */
-static bool place(struct eng_session *s, uint32_t pos, uint32_t n)
+static bool place(struct eng_session *s, const struct eng_batch *b)
 {
     const struct eng_reduce *r = &s->reduce;
-    const uint32_t n_rope = s->model->hp.n_rope;
-    for (uint32_t i = 0; i < n; i++)
-        eng_rope_turn(s->rope_freq, n_rope, pos + i, s->turn + (size_t)i * n_rope);
-    if (!r->ops->moved_position || r->ops->moved_position(r, pos + n - 1) == pos + n - 1)
-        return false;
-    for (uint32_t i = 0; i < n; i++)
-        eng_rope_turn(s->rope_freq, n_rope, r->ops->moved_position(r, pos + i), s->turn_moved + (size_t)i * n_rope);
-    return true;
+    bool moved = false;
+    for (uint32_t p = 0; p < b->n_parts; p++) {
+        const struct eng_batch_part *part = &b->part[p];
+        const uint32_t last = part->pos + part->n - 1;
+        for (uint32_t i = 0; i < part->n; i++)
+            turns_at(s, part->first_row + i, part->pos + i, s->turn);
+        moved |= r->ops->moved_position && r->ops->moved_position(r, last) != last;
+    }
+    for (uint32_t p = 0; p < b->n_parts && moved; p++)
+        for (uint32_t i = 0; i < b->part[p].n; i++)
+            turns_at(s, b->part[p].first_row + i, r->ops->moved_position(r, b->part[p].pos + i), s->turn_moved);
+    return moved;
 }
 
-void eng_forward_embed(struct eng_session *s, const int32_t *ids, uint32_t n, float *x)
+void eng_forward_embed(struct eng_session *s, const int32_t *ids, const struct eng_batch *batch, float *x)
 {
-    eng_op_embed(s, ids, n, x);
+    const struct eng_model *m = s->model;
+    eng_op_embed(s, ids, batch->n, x);                                           /* x [n][d] */
+    if (m->hp.n_positions > 0)
+        eng_op_add_positions(s, batch, x);
+    if (m->hp.embd_scale != 1.0f)
+        eng_op_scale(s, -1, "token_embd", x, m->hp.embd_scale, batch->n, m->hp.d_model);
+    if (m->embd_norm.kind != ENG_NORM_NONE)
+        eng_op_norm(s, -1, "token_embd_norm", &m->embd_norm, x, x, batch->n, m->hp.d_model);
 }
 
-void eng_forward_layers(struct eng_session *s, float *x, uint32_t n, uint32_t pos, uint32_t first, uint32_t end)
+static const float *normed(struct eng_session *s, int l, const char *tensor, const struct eng_norm *norm, const float *x, uint32_t n)
 {
+    if (norm->kind == ENG_NORM_NONE)
+        return x;
+    eng_op_norm(s, l, tensor, norm, s->h, x, n, s->model->hp.d_model);           /* h [n][d] */
+    return s->h;
+}
+
+/* x += residual_scale post(y) */
+static void sum(struct eng_session *s, int l, const char *tensor, const struct eng_norm *post, float *x, uint32_t n)
+{
+    const struct eng_hparams *hp = &s->model->hp;
+    if (post->kind != ENG_NORM_NONE)
+        eng_op_norm(s, l, tensor, post, s->y, s->y, n, hp->d_model);
+    eng_op_add(s, l, tensor, x, hp->residual_scale, s->y, n, hp->d_model);       /* x [n][d] += y */
+}
+
+static void layer_in_sequence(struct eng_session *s, const struct eng_layer *w, uint32_t i, const struct eng_batch *b, float *x)
+{
+    const int l = (int)i;
+    w->mixer->run(s, i, b, eng_session_scratch(s, b), normed(s, l, "attn_norm", &w->attn_norm, x, b->n), s->y);
+    sum(s, l, "attn_output", &w->attn_post_norm, x, b->n);
+    if (!w->channel)
+        return;
+    w->channel->run(s, i, b, eng_session_scratch(s, b), normed(s, l, "ffn_norm", &w->ffn_norm, x, b->n), s->y);
+    sum(s, l, "ffn_down", &w->ffn_post_norm, x, b->n);
+}
+
+/* Both blocks read x as it came in: the mixer's result waits in scratch until the channel block has read. */
+static void layer_in_parallel(struct eng_session *s, const struct eng_layer *w, uint32_t i, const struct eng_batch *b, float *x)
+{
+    const int l = (int)i;
     const uint32_t d = s->model->hp.d_model;
-    const bool moved = place(s, pos, n);
+    struct eng_scratch scratch = eng_session_scratch(s, b);
+    float *mixed = eng_scratch_rows(&scratch, d);
+    const float *h = normed(s, l, "attn_norm", &w->attn_norm, x, b->n);
+    w->mixer->run(s, i, b, scratch, h, mixed);
+    if (w->ffn_norm.kind != ENG_NORM_NONE)
+        h = normed(s, l, "ffn_norm", &w->ffn_norm, x, b->n);
+    w->channel->run(s, i, b, scratch, h, s->y);
+    eng_op_add(s, l, "attn_output", s->y, 1, mixed, b->n, d);
+    sum(s, l, "ffn_down", &w->ffn_post_norm, x, b->n);
+}
 
+void eng_forward_layers(struct eng_session *s, float *x, const struct eng_batch *batch, uint32_t first, uint32_t end)
+{
+    s->moved = place(s, batch);
     for (uint32_t i = first; i < end; i++) {
         const struct eng_layer *w = &s->model->layers[i];
-        const int l = (int)i;
-
-        eng_op_norm(s, l, "attn_norm", s->h, x, w->attn_norm, n);                       /* h [n][d] */
-        eng_op_matmul(s, l, "attn_q", &w->attn_q, w->bias_q, s->h, n, s->q);            /* q [n][n_heads][d_head] */
-        eng_op_matmul(s, l, "attn_k", &w->attn_k, w->bias_k, s->h, n, s->k);            /* k [n][n_heads_kv][d_head] */
-        eng_op_matmul(s, l, "attn_v", &w->attn_v, w->bias_v, s->h, n, s->v);            /* v [n][n_heads_kv][d_head] */
-        eng_op_rope(s, l, pos, n, moved);                                               /* q, k turned by position */
-        eng_op_store_kv(s, l, pos, n);                                                  /* cache grows by n */
-        eng_op_attention(s, l, pos, n, moved);                                          /* mixed [n][n_heads][d_head] */
-        eng_op_matmul(s, l, "attn_output", &w->attn_output, w->bias_o, s->mixed, n, s->h); /* h [n][d] */
-        eng_op_add(s, l, "attn_output", x, s->h, n, d);                                 /* x [n][d] += h */
-
-        eng_op_norm(s, l, "ffn_norm", s->h, x, w->ffn_norm, n);                         /* h [n][d] */
-        eng_op_matmul(s, l, "ffn_gate", &w->ffn_gate, NULL, s->h, n, s->gate);          /* gate [n][d_ff] */
-        eng_op_matmul(s, l, "ffn_up", &w->ffn_up, NULL, s->h, n, s->up);                /* up [n][d_ff] */
-        eng_op_silu_mul(s, l, s->gate, s->up, n);                                       /* gate [n][d_ff] */
-        eng_op_matmul(s, l, "ffn_down", &w->ffn_down, NULL, s->gate, n, s->h);          /* h [n][d] */
-        eng_op_add(s, l, "ffn_down", x, s->h, n, d);                                    /* x [n][d] += h */
+        if (w->parallel)
+            layer_in_parallel(s, w, i, batch, x);
+        else
+            layer_in_sequence(s, w, i, batch, x);
     }
 }
 
 void eng_forward_head(struct eng_session *s, const float *x, uint32_t n, float *logits)
 {
-    eng_op_norm(s, -1, "output_norm", s->h, x, s->model->output_norm, n);               /* h [n][d] */
-    eng_op_matmul(s, -1, "output", &s->model->output, NULL, s->h, n, logits);           /* logits [n][n_vocab] */
+    const struct eng_model *m = s->model;
+    const struct eng_hparams *hp = &m->hp;
+    const float *h = normed(s, -1, "output_norm", &m->output_norm, x, n);
+    eng_op_matmul(s, -1, "output", &m->output, m->bias_output, h, n, logits);    /* logits [n][n_vocab] */
+    if (hp->logit_scale != 1.0f)
+        eng_op_scale(s, -1, "output", logits, hp->logit_scale, n, hp->n_vocab);
+    if (hp->logit_softcap > 0)
+        eng_op_softcap(s, -1, "output", logits, hp->logit_softcap, n, hp->n_vocab);
 }

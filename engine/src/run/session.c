@@ -2,9 +2,11 @@
  * session.c - opening, closing and looking at a session; its one arena.
  *
  * Arena, every part rounded up to 64 bytes; r = max(n_batch, 16) rows, V = n_vocab, T = threads, S = slots + 96:
- *     K, V cache   n_layers n_heads_kv slots (d_head bytes(K) + d_pad bytes(V))
- *     f32 rows     r (2 d_model + 2 q_dim + 2 kv_dim + 2 d_ff + n_rope), and r (q_dim + n_rope) when positions may move
- *     f64          n_rope / 2
+ *     K, V cache   n_layers n_heads_kv slots (d_k bytes(K) + d_pad bytes(V))
+ *     state        sum over layers of what mixer and channel block keep (recurrent families only)
+ *     f32 rows     r (3 d_model + n_rot), and r n_rot when positions may move; n_rot of each table of angles
+ *     blocks       r (the most that a layer's mixer or channel block takes, or both in turn) + 2 KiB
+ *     f64          n_rot / 2
  *     per worker   T 4 (S + d_pad)
  *     products     eng_matmul_scratch_bytes(r, widest input)
  *     sampling     8 V
@@ -40,11 +42,69 @@ static void *take(struct carve *c, uint64_t n, size_t elem_bytes)
     return p;
 }
 
-static size_t widest_input(const struct eng_model *m, uint32_t q_dim)
+static size_t widest_input(const struct eng_model *m)
 {
-    size_t n = m->hp.d_model;
-    n = m->hp.d_ff > n ? m->hp.d_ff : n;
-    return q_dim > n ? q_dim : n;
+    size_t n = 0;
+    for (uint32_t i = 0; i < m->n_matrices; i++)
+        n = m->matrices[i].multiplied && m->matrices[i].w->n_cols > n ? m->matrices[i].w->n_cols : n;
+    return n;
+}
+
+static size_t block_floats(const struct eng_session *s, const struct eng_block_ops *block, const struct eng_layer *layer)
+{
+    return block && block->scratch_floats ? block->scratch_floats(s, layer) : 0;
+}
+
+static size_t layers_scratch(const struct eng_session *s)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; i < s->model->hp.n_layers; i++) {
+        const struct eng_layer *layer = &s->model->layers[i];
+        const size_t mixer = block_floats(s, layer->mixer, layer), channel = block_floats(s, layer->channel, layer);
+        const size_t floats = (mixer > channel ? mixer : channel) + (layer->parallel ? s->model->hp.d_model : 0);
+        most = floats > most ? floats : most;
+    }
+    return most;
+}
+
+static size_t block_state(const struct eng_session *s, const struct eng_block_ops *block, const struct eng_layer *layer)
+{
+    return block && block->state_bytes ? (block->state_bytes(s->model, layer) + 63) & ~(size_t)63 : 0;
+}
+
+/* Offsets of every block's state; without any, state stays NULL. */
+static void lay_out_state(struct eng_session *s, struct carve *c)
+{
+    const uint32_t n_layers = s->model->hp.n_layers;
+    size_t at = 0;
+    s->state_at = eng_model_recurrent(s->model) ? take(c, 2 * (uint64_t)n_layers, sizeof *s->state_at) : NULL;
+    for (uint32_t i = 0; i < n_layers; i++) {
+        const struct eng_layer *layer = &s->model->layers[i];
+        if (s->state_at)
+            s->state_at[2 * i] = at;
+        at += block_state(s, layer->mixer, layer);
+        if (s->state_at)
+            s->state_at[2 * i + 1] = at;
+        at += block_state(s, layer->channel, layer);
+    }
+    s->state_bytes = at;
+    s->state = at > 0 ? take(c, at, 1) : NULL;
+}
+
+/* Tables of angles: the second only when some layer uses it. */
+static void lay_out_turns(struct eng_session *s, struct carve *c)
+{
+    bool used[ENG_ROPES] = {false};
+    for (uint32_t i = 0; i < s->model->hp.n_layers; i++)
+        if (s->model->layers[i].rope >= 0)
+            used[s->model->layers[i].rope] = true;
+    used[0] |= used[1]; /* forward.c goes through the tables until the first that is absent */
+    for (int r = 0; r < ENG_ROPES; r++) {
+        const uint32_t n_rot = used[r] ? s->model->hp.rope[r].n_rot : 0;
+        s->turn[r] = n_rot > 0 ? take(c, (uint64_t)s->n_rows * n_rot, sizeof(float)) : NULL;
+        s->turn_moved[r] = n_rot > 0 && eng_session_moves(s) ? take(c, (uint64_t)s->n_rows * n_rot, sizeof(float)) : NULL;
+        s->rope_freq[r] = n_rot > 0 ? take(c, n_rot / 2, sizeof(double)) : NULL;
+    }
 }
 
 /* Fill in every pointer of the session from the arena; the formula is in the file head. Returns bytes before the logits. */
@@ -53,23 +113,16 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     const struct eng_hparams *hp = &s->model->hp;
     const uint32_t n_threads = eng_pool_threads(s->pool);
     const uint64_t r = s->n_rows, heads = (uint64_t)hp->n_layers * hp->n_heads_kv;
-    const bool moves = s->reduce.ops->moved_position != NULL && s->reduce.n_ring != 0;
 
     s->cache.k = take(c, heads, s->cache.k_head_bytes);
     s->cache.v = take(c, heads, s->cache.v_head_bytes);
     s->kv_bytes = c->at;
+    lay_out_state(s, c);
     s->x = take(c, r * hp->d_model, sizeof(float));
     s->h = take(c, r * hp->d_model, sizeof(float));
-    s->q = take(c, r * s->q_dim, sizeof(float));
-    s->mixed = take(c, r * s->q_dim, sizeof(float));
-    s->k = take(c, r * s->kv_dim, sizeof(float));
-    s->v = take(c, r * s->kv_dim, sizeof(float));
-    s->gate = take(c, r * hp->d_ff, sizeof(float));
-    s->up = take(c, r * hp->d_ff, sizeof(float));
-    s->turn = take(c, r * hp->n_rope, sizeof(float));
-    s->q_moved = moves ? take(c, r * s->q_dim, sizeof(float)) : NULL;
-    s->turn_moved = moves ? take(c, r * hp->n_rope, sizeof(float)) : NULL;
-    s->rope_freq = take(c, hp->n_rope / 2, sizeof(double));
+    s->y = take(c, r * hp->d_model, sizeof(float));
+    s->scratch = take(c, r * s->scratch_floats + 16 * ENG_SCRATCH_PIECES, sizeof(float));
+    lay_out_turns(s, c);
     struct eng_worker *workers = take(c, n_threads, sizeof *workers);
     s->workers = workers;
     for (uint32_t i = 0; i < n_threads; i++) {
@@ -78,7 +131,7 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
         if (workers)
             workers[i] = (struct eng_worker){.scores = scores, .acc = acc};
     }
-    s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model, s->q_dim)), 1);
+    s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model)), 1);
     s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
     const size_t touched = c->at;
     s->logits = take(c, (uint64_t)ENG_HEAD_ROWS * hp->n_vocab, sizeof(float));
@@ -99,7 +152,9 @@ static int make_arena(struct eng_session *s, struct eng_error *err)
     memset(s->arena, 0, touched); /* padding of V must be zero; and page faults belong here, not into a measurement */
     c = (struct carve){.base = s->arena};
     lay_out(s, &c);
-    eng_rope_frequencies(&s->model->hp, s->rope_freq);
+    for (int r = 0; r < ENG_ROPES; r++)
+        if (s->rope_freq[r])
+            eng_rope_frequencies(&s->model->hp.rope[r], s->reduce.n_ctx, s->rope_freq[r]);
     return ENG_OK;
 }
 
@@ -147,11 +202,22 @@ static int choose_all(struct eng_session *s, const struct eng_session_params *p,
 static int plan_sizes(struct eng_session *s, const struct eng_session_params *p, struct eng_error *err)
 {
     const struct eng_hparams *hp = &s->model->hp;
-    if (hp->d_head > ENG_CACHE_MAX_D_HEAD)
-        return eng_fail(err, ENG_ENOTSUP, "heads of %u dimensions are not supported (most: %d)", hp->d_head, ENG_CACHE_MAX_D_HEAD);
+    uint32_t d_k = 1, d_v = 1;
+    for (uint32_t i = 0; i < hp->n_layers; i++) {
+        const struct eng_attn_spec *a = &s->model->layers[i].attn;
+        d_k = a->n_heads > 0 && a->d_k > d_k ? a->d_k : d_k;
+        d_v = a->n_heads > 0 && a->d_v > d_v ? a->d_v : d_v;
+    }
+    if (d_k > ENG_CACHE_MAX_D_HEAD || d_v > ENG_CACHE_MAX_D_HEAD)
+        return eng_fail(err, ENG_ENOTSUP, "heads of %u dimensions are not supported (most: %d)", d_k > d_v ? d_k : d_v, ENG_CACHE_MAX_D_HEAD);
     uint32_t n_ctx = p->n_ctx;
     if (n_ctx == 0)
         n_ctx = hp->n_ctx_train > 0 && hp->n_ctx_train < 2048 ? hp->n_ctx_train : 2048;
+    if (hp->n_positions > 0 && n_ctx > hp->n_positions) {
+        if (p->n_ctx > 0)
+            return eng_fail(err, ENG_EINVAL, "this model knows %u positions; a context of %u tokens is out of range", hp->n_positions, n_ctx);
+        n_ctx = hp->n_positions;
+    }
     if (n_ctx > INT32_MAX / 2)
         return eng_fail(err, ENG_EINVAL, "a context of %u tokens is out of range (1 to %d)", n_ctx, INT32_MAX / 2);
     if (p->n_batch > MAX_BATCH)
@@ -163,14 +229,14 @@ static int plan_sizes(struct eng_session *s, const struct eng_session_params *p,
     s->reduce.ops->plan(&s->reduce);
     s->n_batch = s->reduce.n_batch;
     s->n_rows = s->n_batch > ENG_HEAD_ROWS ? s->n_batch : ENG_HEAD_ROWS;
-    s->q_dim = hp->n_heads * hp->d_head;
-    s->kv_dim = hp->n_heads_kv * hp->d_head;
+    s->scratch_floats = layers_scratch(s);
 
     struct eng_cache *c = &s->cache;
     c->n_heads_kv = hp->n_heads_kv;
     c->n_slots = s->reduce.n_slots;
-    c->d_head = hp->d_head;
-    c->d_pad = (hp->d_head + ENG_ATTN_LANES - 1) / ENG_ATTN_LANES * ENG_ATTN_LANES;
+    c->d_head = d_k;
+    c->d_value = d_v;
+    c->d_pad = (d_v + ENG_ATTN_LANES - 1) / ENG_ATTN_LANES * ENG_ATTN_LANES;
     c->k_head_bytes = (size_t)c->n_slots * c->d_head * eng_cache_elem_bytes(c->type_k);
     c->v_head_bytes = (size_t)c->n_slots * c->d_pad * eng_cache_elem_bytes(c->type_v);
     s->score_floats = c->n_slots + 2 * ENG_ATTN_LANES * ENG_REDUCE_SPANS; /* each span is widened to whole tiles */
@@ -231,6 +297,8 @@ void eng_session_info(const struct eng_session *s, struct eng_session_info *info
 
 void eng_session_reset(struct eng_session *s)
 {
+    if (s->state)
+        memset(s->state, 0, s->state_bytes);
     s->n_seen = 0;
     s->pending = -1;
     s->last_logits = NULL;
@@ -243,6 +311,11 @@ int eng_session_rewind(struct eng_session *s, uint32_t n_keep, struct eng_error 
     if (n_keep < s->n_seen && s->reduce.ops->kept(&s->reduce, s->n_seen) < s->n_seen)
         return eng_fail(err, ENG_ENOTSUP, "cannot go back to %u tokens: '%s' has dropped some of the %u tokens seen; reset instead", n_keep,
                         s->reduce.method.info->name, s->n_seen);
+    if (s->state && n_keep > 0 && n_keep < s->n_seen)
+        return eng_fail(err, ENG_ENOTSUP, "cannot go back to %u of %u tokens: %s keeps a running state, not the tokens; only 0 is possible",
+                        n_keep, s->n_seen, s->model->info.arch);
+    if (s->state && n_keep < s->n_seen)
+        memset(s->state, 0, s->state_bytes);
     s->n_seen = n_keep;
     s->pending = -1;
     s->last_logits = NULL;

@@ -5,6 +5,7 @@
 #ifndef ENG_RUN_SESSION_H
 #define ENG_RUN_SESSION_H
 
+#include "arch/arch.h"
 #include "backends/backend.h"
 #include "base/pool.h"
 #include "exit/exit.h"
@@ -35,22 +36,24 @@ struct eng_session {
     struct eng_tracer tracer;
     enum eng_act act;
     uint32_t n_batch;                 /* tokens per pass */
-    uint32_t n_rows;                  /* rows that x .. up can hold: max(n_batch, ENG_HEAD_ROWS) */
-    uint32_t q_dim, kv_dim;           /* n_heads x d_head, n_heads_kv x d_head */
+    uint32_t n_rows;                  /* rows that x, h, y and the blocks' scratch can hold: max(n_batch, ENG_HEAD_ROWS) */
 
     uint32_t n_seen;                  /* tokens evaluated since reset */
     int32_t pending;                  /* generated, not yet evaluated; -1: none */
     const float *last_logits;         /* a row of logits, or NULL */
     uint64_t n_drafted, n_accepted;
 
-    /* scratch, all f32; rows are tokens of the batch under way */
-    double *rope_freq;                /* [n_rope / 2] */
-    float *turn, *turn_moved;         /* [n_rows][n_rope]; moved: NULL unless the reduction moves positions */
-    float *x, *h;                     /* [n_rows][d_model]: residual stream; normed input of a product, or its output */
-    float *q, *q_moved;               /* [n_rows][q_dim]; q_moved as turn_moved */
-    float *k, *v;                     /* [n_rows][kv_dim] */
-    float *mixed;                     /* [n_rows][q_dim]: attention's output */
-    float *gate, *up;                 /* [n_rows][d_ff] */
+    /* all f32; rows are tokens of the batch under way */
+    double *rope_freq[ENG_ROPES];     /* [n_rot / 2] */
+    float *turn[ENG_ROPES];           /* [n_rows][n_rot]; NULL: no such table */
+    float *turn_moved[ENG_ROPES];     /* likewise; NULL unless the reduction moves positions */
+    bool moved;                       /* some query of the batch stands at a moved position for part of the cache */
+    float *x, *h, *y;                 /* [n_rows][d_model]: residual stream; what a block reads; what it makes */
+    float *scratch;                   /* of the blocks: [n_rows][scratch_floats] and ENG_SCRATCH_PIECES pieces' rounding */
+    size_t scratch_floats;            /* the most that a layer needs for a row */
+    uint8_t *state;                   /* recurrent state: [sequence][state_bytes], cut up by state_at; NULL: none */
+    size_t *state_at;                 /* [n_layers][2]: offsets of a layer's mixer and channel block */
+    size_t state_bytes;               /* of one sequence */
     float *logits;                    /* [ENG_HEAD_ROWS][n_vocab] */
     struct eng_candidate *candidates; /* [n_vocab]: sampling */
     struct eng_worker *workers;       /* [threads] */
@@ -67,6 +70,30 @@ static inline void eng_observe(const struct eng_session *s, enum eng_mark what, 
 {
     if (s->observer.mark)
         s->observer.mark(s->observer.user, what, index, value, eng_clock_ns());
+}
+
+#define ENG_SCRATCH_PIECES 32
+
+/** eng_session_moves() - the reduction method may ask for queries at moved positions. */
+static inline bool eng_session_moves(const struct eng_session *s)
+{
+    return s->reduce.ops->moved_position != NULL && s->reduce.n_ring != 0;
+}
+
+/** eng_session_scratch() - the blocks' memory, from its start, for the rows of @batch. */
+static inline struct eng_scratch eng_session_scratch(struct eng_session *s, const struct eng_batch *batch)
+{
+    return (struct eng_scratch){.at = s->scratch, .n = batch->n};
+}
+
+/** eng_mixer_state(), eng_channel_state() - what the layer's block remembers of a sequence: state_bytes() of it, 64-byte aligned. */
+static inline void *eng_mixer_state(const struct eng_session *s, uint32_t i_layer, uint32_t seq)
+{
+    return s->state + seq * s->state_bytes + s->state_at[2 * i_layer];
+}
+static inline void *eng_channel_state(const struct eng_session *s, uint32_t i_layer, uint32_t seq)
+{
+    return s->state + seq * s->state_bytes + s->state_at[2 * i_layer + 1];
 }
 
 /** eng_session_extend() - evaluate ids[n] in batches; x holds the hidden rows of the last batch, n_seen has grown. When @logits is

@@ -175,6 +175,140 @@ static void silu_mul(float *y, const float *gate, const float *up, size_t n)
         store_some(y, silu16(load_some(gate, n, 0.0f), load_some(up, n, 0.0f)), n);
 }
 
+/* 1 / (1 + exp(-x)); exp() is cut, so large |x| give 0 and 1. */
+ENG_INLINE vf16 sigmoid16(vf16 x)
+{
+    const vf16 one = vf_set1(1.0f);
+    return vf_div(one, vf_add(one, exp16(vf_sub(vf_set1(0.0f), x))));
+}
+
+/* (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)), so GELU is x times a sigmoid. */
+ENG_INLINE vf16 gelu16(vf16 x)
+{
+    const vf16 slope = vf_set1(1.5957691216f), cubic = vf_set1(1.5957691216f * 0.044715f); /* 2 sqrt(2 / pi) */
+    return vf_mul(x, sigmoid16(vf_mul(x, vf_fma(cubic, vf_mul(x, x), slope))));
+}
+
+ENG_INLINE vf16 relu2_16(vf16 x)
+{
+    const vf16 positive = vf_max(vf_set1(0.0f), x); /* NaN is in the second place: kept */
+    return vf_mul(positive, positive);
+}
+
+/* tanh(x) = (e - 1) / (e + 1) with e = exp(2 x) */
+ENG_INLINE vf16 tanh16(vf16 x)
+{
+    const vf16 one = vf_set1(1.0f), e = exp16(vf_add(x, x));
+    return vf_div(vf_sub(e, one), vf_add(e, one));
+}
+
+/* y = f(x), element by element */
+#define ENG_MAP(name, f)                                         \
+    static void name(float *y, const float *x, size_t n)         \
+    {                                                            \
+        for (; n >= LANES; n -= LANES, x += LANES, y += LANES)   \
+            vf_store(y, f(vf_load(x)));                          \
+        if (n > 0)                                               \
+            store_some(y, f(load_some(x, n, 0.0f)), n);          \
+    }
+
+ENG_INLINE vf16 silu1_16(vf16 x)
+{
+    return silu16(x, vf_set1(1.0f));
+}
+
+ENG_MAP(silu, silu1_16)
+ENG_MAP(gelu, gelu16)
+ENG_MAP(relu2, relu2_16)
+ENG_MAP(sigmoid, sigmoid16)
+
+static void gelu_mul(float *y, const float *gate, const float *up, size_t n)
+{
+    for (; n >= LANES; n -= LANES, y += LANES, gate += LANES, up += LANES)
+        vf_store(y, vf_mul(gelu16(vf_load(gate)), vf_load(up)));
+    if (n > 0)
+        store_some(y, vf_mul(gelu16(load_some(gate, n, 0.0f)), load_some(up, n, 0.0f)), n);
+}
+
+static void softcap(float *y, const float *x, float cap, size_t n)
+{
+    const vf16 top = vf_set1(cap), inverse = vf_set1(1.0f / cap);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_mul(top, tanh16(vf_mul(vf_load(x), inverse))));
+    if (n > 0)
+        store_some(y, vf_mul(top, tanh16(vf_mul(load_some(x, n, 0.0f), inverse))), n);
+}
+
+static void scale(float *y, float s, const float *x, size_t n)
+{
+    const vf16 factor = vf_set1(s);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_mul(factor, vf_load(x)));
+    if (n > 0)
+        store_some(y, vf_mul(factor, load_some(x, n, 0.0f)), n);
+}
+
+static void clamp(float *y, float limit, const float *x, size_t n)
+{
+    const vf16 low = vf_set1(-limit), high = vf_set1(limit);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vf_store(y, vf_min(high, vf_max(low, vf_load(x)))); /* NaN is in the second place: kept */
+    if (n > 0)
+        store_some(y, vf_min(high, vf_max(low, load_some(x, n, 0.0f))), n);
+}
+
+ENG_INLINE float sum_piece(const float *x, size_t n)
+{
+    vf16 sum[2] = {vf_set1(0.0f), vf_set1(0.0f)};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        sum[i / LANES % 2] = vf_add(sum[i / LANES % 2], vf_load(x + i));
+    if (i < n)
+        sum[0] = vf_add(sum[0], load_some(x + i, n - i, 0.0f));
+    return vf_sum(vf_add(sum[0], sum[1]));
+}
+
+/* sum (x[i] - mean)^2 over n <= PIECE */
+ENG_INLINE float spread_piece(const float *x, size_t n, float mean)
+{
+    const vf16 middle = vf_set1(mean);
+    vf16 sum = vf_set1(0.0f);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vf16 d = vf_sub(vf_load(x + i), middle);
+        sum = vf_fma(d, d, sum);
+    }
+    if (i < n) {
+        const vf16 d = vf_sub(load_some(x + i, n - i, mean), middle);
+        sum = vf_fma(d, d, sum);
+    }
+    return vf_sum(sum);
+}
+
+static void layer_norm(float *y, const float *x, const float *w, const float *b, size_t n, float eps)
+{
+    double sum = 0.0, spread = 0.0;
+    for (size_t i = 0; i < n; i += PIECE)
+        sum += (double)sum_piece(x + i, n - i < PIECE ? n - i : PIECE);
+    const float mean = (float)(sum / (double)n);
+    for (size_t i = 0; i < n; i += PIECE)
+        spread += (double)spread_piece(x + i, n - i < PIECE ? n - i : PIECE, mean);
+    const vf16 middle = vf_set1(mean), factor = vf_set1((float)(1.0 / sqrt(spread / (double)n + (double)eps)));
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t m = n - i < LANES ? n - i : LANES;
+        vf16 v = m == LANES ? vf_load(x + i) : load_some(x + i, m, 0.0f);
+        v = vf_mul(vf_sub(v, middle), factor);
+        if (w)
+            v = vf_mul(v, m == LANES ? vf_load(w + i) : load_some(w + i, m, 0.0f));
+        if (b)
+            v = vf_add(v, m == LANES ? vf_load(b + i) : load_some(b + i, m, 0.0f));
+        if (m == LANES)
+            vf_store(y + i, v);
+        else
+            store_some(y + i, v, m);
+    }
+}
+
 static float top_of(const float *x, size_t n)
 {
     vf16 top = vf_set1(-INFINITY);
@@ -220,5 +354,11 @@ static void softmax(float *x, size_t n)
     for (; i < n; i++)
         x[i] *= s;
 }
+
+/* The table of a set: what is above, under its names. */
+#define VECTOR_OPS(set)                                                                                                                  \
+    {.name = set, .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .to_f16 = to_f16,                   \
+     .rms_norm = rms_norm, .silu_mul = silu_mul, .softmax = softmax, .add = add, .layer_norm = layer_norm, .silu = silu, .gelu = gelu,    \
+     .gelu_mul = gelu_mul, .relu2 = relu2, .sigmoid = sigmoid, .softcap = softcap, .scale = scale, .clamp = clamp}
 
 #endif
