@@ -178,82 +178,6 @@ static void test_q8_activations_stay_near_f32(void **state)
     tiny_model_free(m);
 }
 
-/* ---- attention kernels of every set this CPU has against plain C ---- */
-
-static void check_attn(const struct eng_attn_ops *ops, uint32_t d_head, uint32_t n_slots, uint32_t n_rows)
-{
-    const uint32_t d_pad = (d_head + 15) / 16 * 16;
-    float *k = calloc(n_slots * d_head, sizeof *k), *v = aligned_alloc(64, n_slots * d_pad * sizeof *v);
-    uint16_t *k16 = calloc(n_slots * d_head, sizeof *k16), *v16 = calloc(n_slots * d_pad, sizeof *v16);
-    float *buf = aligned_alloc(64, (4 * 4 * (size_t)n_slots + 8 * (size_t)d_pad + 4 * (size_t)d_head) * sizeof *buf);
-    float *s[2][4], *acc[2][4];
-    const float *q[4];
-    float *at = buf;
-    int32_t noise[4096];
-    tiny_tokens(2001, d_head + n_slots, noise, 4096);
-    for (uint32_t i = 0; i < n_slots * d_head; i++)
-        k16[i] = eng_f32_to_f16(k[i] = (float)(noise[i % 4096] - 1000) / 1000);
-    for (uint32_t i = 0; i < n_slots * d_pad; i++)
-        v16[i] = eng_f32_to_f16(v[i] = (float)(noise[(i * 7) % 4096] - 1000) / 1000);
-    for (int side = 0; side < 2; side++)
-        for (uint32_t r = 0; r < 4; r++, at += d_pad)
-            memset(acc[side][r] = at, 0, d_pad * sizeof *at);
-    for (int side = 0; side < 2; side++)
-        for (uint32_t r = 0; r < 4; r++, at += n_slots)
-            s[side][r] = at;
-    for (uint32_t r = 0; r < 4; r++, at += d_head) {
-        q[r] = at;
-        for (uint32_t d = 0; d < d_head; d++)
-            at[d] = (float)(noise[(r * 31 + d * 3) % 4096] - 1000) / 1000;
-    }
-    for (int half = 0; half < 2; half++) {
-        if (half) {
-            eng_attn_ref.scores_f16(q, s[0], n_rows, k16, n_slots / 16, d_head, 0.25f);
-            ops->scores_f16(q, s[1], n_rows, k16, n_slots / 16, d_head, 0.25f);
-        } else {
-            eng_attn_ref.scores_f32(q, s[0], n_rows, k, n_slots / 16, d_head, 0.25f);
-            ops->scores_f32(q, s[1], n_rows, k, n_slots / 16, d_head, 0.25f);
-        }
-        const float *p[4] = {s[0][0], s[0][1], s[0][2], s[0][3]};
-        for (int side = 0; side < 2; side++) {
-            const struct eng_attn_ops *o = side ? ops : &eng_attn_ref;
-            if (half)
-                o->mix_f16(p, acc[side], n_rows, v16, n_slots - 3, d_pad);
-            else
-                o->mix_f32(p, acc[side], n_rows, v, n_slots - 3, d_pad);
-        }
-        for (uint32_t r = 0; r < n_rows; r++) {
-            for (uint32_t i = 0; i < n_slots; i++)
-                assert_float_equal(s[0][r][i], s[1][r][i], 1e-5f);
-            for (uint32_t d = 0; d < d_pad; d++)
-                assert_float_equal(acc[0][r][d], acc[1][r][d], 2e-4f);
-        }
-    }
-    free(k);
-    free(v);
-    free(k16);
-    free(v16);
-    free(buf);
-}
-
-static void test_attention_kernels_agree(void **state)
-{
-    (void)state;
-    const struct eng_attn_ops *sets[3] = {eng_attn_ops()};
-    size_t n = 1;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        sets[n++] = &eng_attn_avx2;
-    if (__builtin_cpu_supports("avx512f"))
-        sets[n++] = &eng_attn_avx512;
-#endif
-    static const uint32_t heads[] = {4, 16, 20, 64, 80, 128};
-    for (size_t i = 0; i < n; i++)
-        for (size_t h = 0; h < sizeof heads / sizeof heads[0]; h++)
-            for (uint32_t rows = 1; rows <= ENG_ATTN_ROWS; rows++)
-                check_attn(sets[i], heads[h], 112, rows);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,7 +185,6 @@ int main(void)
         cmocka_unit_test(test_small_batches_have_the_bits_of_single_calls),
         cmocka_unit_test(test_threads_do_not_change_bits),
         cmocka_unit_test(test_q8_activations_stay_near_f32),
-        cmocka_unit_test(test_attention_kernels_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,8 +149,8 @@ static void test_memory_is_bounded_and_the_stream_is_not(void **state)
     (void)state;
     tiny_tokens(96, 8, ids, 500);
     eng_session_info(s, &info);
-    /* slots: sinks 16, window 64 + half-window batch 48 - 1 -> 112; K 20 and V 32 (padded) halves; 3 layers, 2 heads */
-    assert_int_equal(info.kv_bytes, 3 * 2 * (16 + 112) * (20 + 32) * 2);
+    /* slots: sinks 4, window 64 + half-window batch 48 - 1 -> 112, in pages of 64; K 20 and V 32 (padded) halves; 3 layers, 2 heads */
+    assert_int_equal(info.kv_bytes, 3 * 2 * 128 * (20 + 32) * 2);
     assert_int_equal(info.n_ctx, 68);
     for (int i = 0; i < 10; i++)
         eval(s, ids, 500, NULL);

@@ -64,16 +64,16 @@ static void test_cache_bytes_follow_the_formula(void **state)
 {
     struct eng_session_info info;
     (void)state;
-    /* 3 layers, 2 KV heads, 100 slots in tiles of 16 = 112, 16 dimensions */
+    /* 3 layers, 2 KV heads, 100 tokens in pages of 64 = 128, 16 dimensions */
     struct eng_session *s = open_session((struct eng_session_params){.n_ctx = 100});
     eng_session_info(s, &info);
-    assert_int_equal(info.kv_bytes, 3 * 2 * 112 * 16 * (2 + 2));
+    assert_int_equal(info.kv_bytes, 3 * 2 * 128 * 16 * (2 + 2));
     assert_int_equal(info.n_ctx, 100);
     assert_true(info.scratch_bytes > 0 && strlen(info.kernels) > 0);
     eng_session_close(s);
     s = open_session((struct eng_session_params){.n_ctx = 100, .cache_type_k = "f32", .cache_type_v = "f16"});
     eng_session_info(s, &info);
-    assert_int_equal(info.kv_bytes, 3 * 2 * 112 * 16 * (4 + 2));
+    assert_int_equal(info.kv_bytes, 3 * 2 * 128 * 16 * (4 + 2));
     eng_session_close(s);
     s = open_session((struct eng_session_params){0});
     eng_session_info(s, &info);

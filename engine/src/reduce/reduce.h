@@ -18,6 +18,7 @@
 
 struct eng_span {       /* slots [begin, end), seen by a query in this order */
     uint32_t begin, end;
+    uint32_t token;     /* index of the token in slot begin; those behind it follow in order */
     bool moved;         /* the query's position for these is eng_reduce_ops.moved_position(), not its token index */
 };
 
@@ -26,7 +27,7 @@ struct eng_reduce {     /* a method bound to a session */
     struct eng_method method;
     uint32_t n_ctx;     /* tokens asked for */
     uint32_t n_batch;   /* most tokens evaluated together */
-    uint32_t n_slots;   /* slots to allocate, multiple of 16 */
+    uint32_t n_slots;   /* slots to allocate, multiple of 16 (the cache rounds up to pages) */
     uint32_t n_ring;    /* method's own: slots that are reused in turn */
 };
 
@@ -40,8 +41,9 @@ struct eng_reduce_ops {
     uint32_t (*kept)(const struct eng_reduce *r, uint32_t n_seen);
     /** Slot of a token that is still kept (or in the batch being evaluated). */
     uint32_t (*slot)(const struct eng_reduce *r, uint32_t token);
-    /** What the query of @token sees, itself included: returns the number of spans written. */
-    uint32_t (*spans)(const struct eng_reduce *r, uint32_t token, struct eng_span span[ENG_REDUCE_SPANS]);
+    /** What the query of @token sees of the kept tokens, itself included, in a layer with a sliding window of @window tokens (0: none):
+     *  returns the number of spans written; a span may be empty (begin >= end). */
+    uint32_t (*spans)(const struct eng_reduce *r, uint32_t token, uint32_t window, struct eng_span span[ENG_REDUCE_SPANS]);
     /** Query position for moved spans; equal to @token as long as nothing has been dropped. NULL when no span ever moves. */
     uint32_t (*moved_position)(const struct eng_reduce *r, uint32_t token);
 };

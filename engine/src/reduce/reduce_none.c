@@ -24,10 +24,11 @@ static uint32_t slot(const struct eng_reduce *r, uint32_t token)
     return token;
 }
 
-static uint32_t spans(const struct eng_reduce *r, uint32_t token, struct eng_span span[ENG_REDUCE_SPANS])
+static uint32_t spans(const struct eng_reduce *r, uint32_t token, uint32_t window, struct eng_span span[ENG_REDUCE_SPANS])
 {
     (void)r;
-    span[0] = (struct eng_span){.begin = 0, .end = token + 1};
+    const uint32_t first = window > 0 && token >= window ? token - window + 1 : 0;
+    span[0] = (struct eng_span){.begin = first, .end = token + 1, .token = first};
     return 1;
 }
 

@@ -8,9 +8,9 @@
  * their cache position) meet a second copy of the query rotated at its cache position. Cost: one more rotation of the query a
  * layer; re-rotating keys at use would cost window rotations a layer, about a third of the attention itself on this model family.
  *
- * Slots: sinks first (rounded up to a tile of 16), then a ring of window + batch - 1 slots: while a batch is evaluated its first
- * query still needs its whole window. Batches are held to half a window so that the ring stays near the window's size.
- * When sink + window holds all of n_ctx nothing is ever dropped and this is the method `none`.
+ * Slots: sinks first, then a ring of window + batch - 1 slots: while a batch is evaluated its first query still needs its whole
+ * window. Batches are held to half a window so that the ring stays near the window's size. As long as a query sees all tokens before
+ * it, token i is in slot i and what it sees is one span: the bits are those of the method `none`.
  */
 #include "reduce/reduce.h"
 
@@ -35,12 +35,12 @@ static void plan(struct eng_reduce *r)
 {
     const uint32_t sink = param(r, SINK), window = param(r, WINDOW), half = round16(window / 2 + 1);
     r->n_ring = 0;
-    r->n_slots = round16(sink) + round16(r->n_ctx);
+    r->n_slots = round16(r->n_ctx);
     if (r->n_ctx <= sink + window)
         return;
     r->n_batch = r->n_batch < half ? r->n_batch : half;
     r->n_ring = round16(window + r->n_batch - 1);
-    r->n_slots = round16(sink) + r->n_ring;
+    r->n_slots = round16(sink + r->n_ring);
 }
 
 static uint32_t limit(const struct eng_reduce *r)
@@ -60,25 +60,30 @@ static uint32_t slot(const struct eng_reduce *r, uint32_t token)
     if (token < sink)
         return token;
     const uint32_t i = token - sink;
-    return round16(sink) + (drops(r) ? i % r->n_ring : i);
+    return sink + (drops(r) ? i % r->n_ring : i);
 }
 
-static uint32_t spans(const struct eng_reduce *r, uint32_t token, struct eng_span span[ENG_REDUCE_SPANS])
+/* A layer's own window counts true distances, as it was trained: the sinks leave it like any other token. */
+static uint32_t spans(const struct eng_reduce *r, uint32_t token, uint32_t layer_window, struct eng_span span[ENG_REDUCE_SPANS])
 {
     const uint32_t sink = param(r, SINK), window = param(r, WINDOW);
+    const uint32_t oldest = layer_window > 0 && token >= layer_window ? token - layer_window + 1 : 0;
+    if (!drops(r) || token < sink + window) {
+        span[0] = (struct eng_span){.begin = oldest, .end = token + 1, .token = oldest};
+        return 1;
+    }
     uint32_t n = 0;
     if (sink > 0)
-        span[n++] = (struct eng_span){.begin = 0, .end = token < sink ? token + 1 : sink, .moved = true};
-    if (token < sink)
-        return n;
-    const uint32_t first = drops(r) && token - sink >= window ? token - window + 1 : sink;
+        span[n++] = (struct eng_span){.begin = oldest, .end = sink, .token = oldest, .moved = true};
+    const uint32_t kept = token - window + 1, first = kept > oldest ? kept : oldest;
     const uint32_t begin = slot(r, first), last = slot(r, token);
     if (begin <= last) {
-        span[n++] = (struct eng_span){.begin = begin, .end = last + 1};
+        span[n++] = (struct eng_span){.begin = begin, .end = last + 1, .token = first};
         return n;
     }
-    span[n++] = (struct eng_span){.begin = begin, .end = round16(sink) + r->n_ring}; /* round the ring's end */
-    span[n++] = (struct eng_span){.begin = round16(sink), .end = last + 1};
+    const uint32_t end = sink + r->n_ring;
+    span[n++] = (struct eng_span){.begin = begin, .end = end, .token = first}; /* round the ring's end */
+    span[n++] = (struct eng_span){.begin = sink, .end = last + 1, .token = first + (end - begin)};
     return n;
 }
 

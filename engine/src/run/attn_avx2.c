@@ -1,49 +1,36 @@
-/* attn_avx2.c - attention products with two 256-bit registers per 16 lanes (AVX2, FMA, F16C). Compiled with -mavx2 -mfma -mf16c. */
+/* attn_avx2.c - attention with two 256-bit registers per 16 lanes (AVX2, FMA, F16C). Compiled with -mavx2 -mfma -mf16c. */
 #include "run/attn_tables.h"
 
 #if defined(__AVX2__)
-#include <immintrin.h>
+#include "kernels/simd/avx2.h"
 
-typedef struct {
-    __m256 lo, hi;
-} vec;
-
-static inline vec vec_zero(void)
+ENG_INLINE vf16 bytes_to_floats(__m128i v)
 {
-    return (vec){_mm256_setzero_ps(), _mm256_setzero_ps()};
+    return (vf16){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(v)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(v, v)))};
 }
 
-static inline vec vec_load(const float *p)
+ENG_INLINE vf16 vf_load_bytes(const void *p) { return bytes_to_floats(_mm_loadu_si128((const __m128i *)p)); }
+
+ENG_INLINE vf16 vf_set1_half(const uint16_t *p)
 {
-    return (vec){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+    const __m256 v = _mm256_cvtph_ps(_mm_set1_epi16((short)*p));
+    return (vf16){v, v};
 }
 
-static inline vec vec_load_half(const uint16_t *p)
+ENG_INLINE vf16 vf_load_low(const void *p)
 {
-    return (vec){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)),
-                 _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p + 8)))};
+    const __m128i v = _mm_and_si128(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8(15));
+    return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
-static inline void vec_store(float *p, vec v)
+ENG_INLINE vf16 vf_load_high(const void *p)
 {
-    _mm256_storeu_ps(p, v.lo);
-    _mm256_storeu_ps(p + 8, v.hi);
+    const __m128i v = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128((const __m128i *)p), 4), _mm_set1_epi8(15));
+    return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
-static inline vec vec_scale(vec v, float s)
-{
-    return (vec){_mm256_mul_ps(v.lo, _mm256_set1_ps(s)), _mm256_mul_ps(v.hi, _mm256_set1_ps(s))};
-}
-
-static inline vec vec_fma(vec acc, float s, vec v)
-{
-    const __m256 b = _mm256_set1_ps(s);
-    return (vec){_mm256_fmadd_ps(b, v.lo, acc.lo), _mm256_fmadd_ps(b, v.hi, acc.hi)};
-}
-
-#define SCORE_TILES_WIDE 2
-#define SCORE_TILES_NARROW 1
-#define MIX_CHUNKS 1
+#define ATTN_GROUP 6
+#define ATTN_COLUMNS(rows) ((rows) <= 1 ? 4 : (rows) <= 3 ? 2 : 1) /* 6 x 1: 12 sums, 2 loads and a broadcast of 16 registers */
 #define ATTN_NAME "avx2"
 #define ATTN_TABLE eng_attn_avx2
 #include "run/attn_body.h"

@@ -1,44 +1,27 @@
-/* attn_avx512.c - attention products with one 512-bit register per 16 lanes (AVX-512F). Compiled with -mavx512f. */
+/* attn_avx512.c - attention with one 512-bit register per 16 lanes (AVX-512 F, BW, VL, DQ, VNNI: the set avx512vnni). */
 #include "run/attn_tables.h"
 
 #if defined(__AVX512F__)
-#include <immintrin.h>
+#include "kernels/simd/avx512.h"
 
-typedef __m512 vec;
+ENG_INLINE vf16 bytes_to_floats(__m128i v) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(v)); }
+ENG_INLINE vf16 vf_load_bytes(const void *p) { return bytes_to_floats(_mm_loadu_si128((const __m128i *)p)); }
+ENG_INLINE vf16 vf_set1_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_set1_epi16((short)*p)); }
 
-static inline vec vec_zero(void)
+ENG_INLINE vf16 vf_load_low(const void *p)
 {
-    return _mm512_setzero_ps();
+    const __m128i v = _mm_and_si128(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8(15));
+    return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
-static inline vec vec_load(const float *p)
+ENG_INLINE vf16 vf_load_high(const void *p)
 {
-    return _mm512_loadu_ps(p);
+    const __m128i v = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128((const __m128i *)p), 4), _mm_set1_epi8(15));
+    return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
-static inline vec vec_load_half(const uint16_t *p)
-{
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
-}
-
-static inline void vec_store(float *p, vec v)
-{
-    _mm512_storeu_ps(p, v);
-}
-
-static inline vec vec_scale(vec v, float s)
-{
-    return _mm512_mul_ps(v, _mm512_set1_ps(s));
-}
-
-static inline vec vec_fma(vec acc, float s, vec v)
-{
-    return _mm512_fmadd_ps(_mm512_set1_ps(s), v, acc);
-}
-
-#define SCORE_TILES_WIDE 4
-#define SCORE_TILES_NARROW 2
-#define MIX_CHUNKS 4
+#define ATTN_GROUP 6
+#define ATTN_COLUMNS(rows) 4 /* 6 x 4 sums, 4 loads and a broadcast: 29 of 32 registers */
 #define ATTN_NAME "avx512"
 #define ATTN_TABLE eng_attn_avx512
 #include "run/attn_body.h"

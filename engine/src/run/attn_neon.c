@@ -1,57 +1,36 @@
-/* attn_neon.c - attention products with four 128-bit registers per 16 lanes (Armv8 Advanced SIMD, always there on 64-bit Arm). */
+/* attn_neon.c - attention with four 128-bit registers per 16 lanes (Armv8 Advanced SIMD, always there on 64-bit Arm). */
 #include "run/attn_tables.h"
 
 #if defined(__aarch64__)
-#include <arm_neon.h>
+#include "kernels/simd/neon.h"
 
-typedef struct {
-    float32x4_t q[4];
-} vec;
-
-static inline vec vec_zero(void)
+ENG_INLINE vf16 bytes_to_floats(int8x16_t b)
 {
-    const float32x4_t z = vdupq_n_f32(0);
-    return (vec){{z, z, z, z}};
+    const int16x8_t low = vmovl_s8(vget_low_s8(b)), high = vmovl_s8(vget_high_s8(b));
+    const vi16 v = {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)), vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+    return vf_from_int(v);
 }
 
-static inline vec vec_load(const float *p)
+ENG_INLINE vf16 vf_load_bytes(const void *p) { return bytes_to_floats(vld1q_s8(p)); }
+
+ENG_INLINE vf16 vf_set1_half(const uint16_t *p)
 {
-    return (vec){{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}};
+    const float32x4_t v = vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(*p)));
+    return (vf16){{v, v, v, v}};
 }
 
-static inline float32x4_t half4(const uint16_t *p)
+ENG_INLINE vf16 vf_load_low(const void *p)
 {
-    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+    return bytes_to_floats(vsubq_s8(vreinterpretq_s8_u8(vandq_u8(vld1q_u8(p), vdupq_n_u8(15))), vdupq_n_s8(8)));
 }
 
-static inline vec vec_load_half(const uint16_t *p)
+ENG_INLINE vf16 vf_load_high(const void *p)
 {
-    return (vec){{half4(p), half4(p + 4), half4(p + 8), half4(p + 12)}};
+    return bytes_to_floats(vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(vld1q_u8(p), 4)), vdupq_n_s8(8)));
 }
 
-static inline void vec_store(float *p, vec v)
-{
-    for (int i = 0; i < 4; i++)
-        vst1q_f32(p + 4 * i, v.q[i]);
-}
-
-static inline vec vec_scale(vec v, float s)
-{
-    for (int i = 0; i < 4; i++)
-        v.q[i] = vmulq_n_f32(v.q[i], s);
-    return v;
-}
-
-static inline vec vec_fma(vec acc, float s, vec v)
-{
-    for (int i = 0; i < 4; i++)
-        acc.q[i] = vfmaq_n_f32(acc.q[i], v.q[i], s);
-    return acc;
-}
-
-#define SCORE_TILES_WIDE 2
-#define SCORE_TILES_NARROW 1
-#define MIX_CHUNKS 1
+#define ATTN_GROUP 6
+#define ATTN_COLUMNS(rows) ((rows) <= 1 ? 4 : (rows) <= 3 ? 2 : 1) /* 6 x 1: 24 sums, 4 loads and a broadcast of 32 registers */
 #define ATTN_NAME "neon"
 #define ATTN_TABLE eng_attn_neon
 #include "run/attn_body.h"

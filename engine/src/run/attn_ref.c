@@ -1,55 +1,15 @@
-/* attn_ref.c - attention products in plain C: the reference for the other sets, and what runs where there is no vector unit. */
+/* attn_ref.c - attention in plain C: the reference for the other sets, and what runs where there is no vector unit. */
 #include "run/attn_tables.h"
-#include "types/types.h"
 
-typedef struct {
-    float lane[ENG_ATTN_LANES];
-} vec;
+#include "kernels/simd/plain.h"
 
-static inline vec vec_zero(void)
-{
-    return (vec){{0}};
-}
+ENG_INLINE vf16 vf_load_bytes(const void *p) { const int8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)b[i]; return v; }
+ENG_INLINE vf16 vf_load_low(const void *p) { const uint8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)((b[i] & 15) - 8); return v; }
+ENG_INLINE vf16 vf_load_high(const void *p) { const uint8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)((b[i] >> 4) - 8); return v; }
+ENG_INLINE vf16 vf_set1_half(const uint16_t *p) { return vf_set1(eng_f16_to_f32(*p)); }
 
-static inline vec vec_load(const float *p)
-{
-    vec v;
-    for (int i = 0; i < ENG_ATTN_LANES; i++)
-        v.lane[i] = p[i];
-    return v;
-}
-
-static inline vec vec_load_half(const uint16_t *p)
-{
-    vec v;
-    for (int i = 0; i < ENG_ATTN_LANES; i++)
-        v.lane[i] = eng_f16_to_f32(p[i]);
-    return v;
-}
-
-static inline void vec_store(float *p, vec v)
-{
-    for (int i = 0; i < ENG_ATTN_LANES; i++)
-        p[i] = v.lane[i];
-}
-
-static inline vec vec_scale(vec v, float s)
-{
-    for (int i = 0; i < ENG_ATTN_LANES; i++)
-        v.lane[i] *= s;
-    return v;
-}
-
-static inline vec vec_fma(vec acc, float s, vec v)
-{
-    for (int i = 0; i < ENG_ATTN_LANES; i++)
-        acc.lane[i] += s * v.lane[i];
-    return acc;
-}
-
-#define SCORE_TILES_WIDE 1
-#define SCORE_TILES_NARROW 1
-#define MIX_CHUNKS 1
+#define ATTN_GROUP 1
+#define ATTN_COLUMNS(rows) 1
 #define ATTN_NAME "ref"
 #define ATTN_TABLE eng_attn_ref
 #include "run/attn_body.h"

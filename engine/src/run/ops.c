@@ -257,7 +257,7 @@ void eng_op_matmul(struct eng_session *s, int layer, const char *tensor, const s
         eng_trace_rows(s, t, "add", tensor, layer, n, width, (uint64_t)n * width + width, (uint64_t)n * width);
 }
 
-/* ---- rope, store_kv ---- */
+/* ---- rope ---- */
 
 static void rope_row(const struct row_job *job, uint32_t i)
 {
@@ -276,30 +276,4 @@ void eng_op_rope(struct eng_session *s, int layer, const char *tensor, int rope,
         const uint64_t floats = (uint64_t)n * n_heads * d_head;
         eng_trace_rows(s, t, "rope", tensor, layer, n, n_heads * d_head, floats + (uint64_t)n * r->n_rot, floats);
     }
-}
-
-static void store_row(const struct row_job *job, uint32_t i)
-{
-    struct eng_session *s = job->s;
-    const struct eng_attn_spec *spec = &s->model->layers[job->layer].attn;
-    eng_cache_store(&s->cache, s->vec, (uint32_t)job->layer, s->reduce.ops->slot(&s->reduce, job->pos + i),
-                    job->x + (size_t)i * spec->n_heads_kv * spec->d_k, job->w + (size_t)i * spec->n_heads_kv * spec->d_v);
-}
-
-void eng_op_store_kv(struct eng_session *s, int layer, const struct eng_batch *batch, const float *k, const float *v)
-{
-    const uint64_t t = eng_trace_begin(s);
-    const struct eng_attn_spec *spec = &s->model->layers[layer].attn;
-    const uint32_t k_dim = spec->n_heads_kv * spec->d_k, v_dim = spec->n_heads_kv * spec->d_v;
-    for (uint32_t p = 0; p < batch->n_parts; p++) {
-        const struct eng_batch_part *part = &batch->part[p];
-        for_rows((struct row_job){.s = s, .layer = layer, .n = part->n, .pos = part->pos, .x = k + (size_t)part->first_row * k_dim,
-                                  .w = v + (size_t)part->first_row * v_dim, .row = store_row});
-    }
-    if (t)
-        eng_trace_end(s, t, &(struct eng_op_trace){.op = "store_kv", .tensor = "", .layer = layer, .m = batch->n, .n = k_dim + v_dim,
-                                                   .w_type = ENG_TYPE_F32, .a_type = ENG_TYPE_F32, .y_type = s->cache.type_k,
-                                                   .bytes_read = (uint64_t)batch->n * (k_dim + v_dim) * sizeof(float),
-                                                   .bytes_written = (uint64_t)batch->n * (k_dim * eng_cache_elem_bytes(s->cache.type_k) +
-                                                                                          v_dim * eng_cache_elem_bytes(s->cache.type_v))});
 }

@@ -1,13 +1,13 @@
 /*
  * session.c - opening, closing and looking at a session; its one arena.
  *
- * Arena, every part rounded up to 64 bytes; r = max(n_batch, 16) rows, V = n_vocab, T = threads, S = slots + 96:
- *     K, V cache   n_layers n_heads_kv slots (d_k bytes(K) + d_pad bytes(V))
+ * Arena, every part rounded up to 64 bytes; r = max(n_batch, 16) rows, V = n_vocab, T = threads:
+ *     K, V cache   pages of 64 tokens: cache.h
  *     state        sum over layers of what mixer and channel block keep (recurrent families only)
  *     f32 rows     r (3 d_model + n_rot), and r n_rot when positions may move; n_rot of each table of angles
  *     blocks       r (the most that a layer's mixer or channel block takes, or both in turn) + 2 KiB
  *     f64          n_rot / 2
- *     per worker   T 4 (S + d_pad)
+ *     attention    eng_attn_plan(): per worker, and what decoding at depth puts aside
  *     products     eng_matmul_scratch_bytes(r, widest input)
  *     sampling     8 V
  *     logits       16 V, last: pages beyond the first row are touched only by drafts and scoring
@@ -112,10 +112,11 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
 {
     const struct eng_hparams *hp = &s->model->hp;
     const uint32_t n_threads = eng_pool_threads(s->pool);
-    const uint64_t r = s->n_rows, heads = (uint64_t)hp->n_layers * hp->n_heads_kv;
+    const uint64_t r = s->n_rows;
 
-    s->cache.k = take(c, heads, s->cache.k_head_bytes);
-    s->cache.v = take(c, heads, s->cache.v_head_bytes);
+    void *cache = take(c, s->cache.n_bytes, 1);
+    if (cache)
+        eng_cache_attach(&s->cache, cache);
     s->kv_bytes = c->at;
     lay_out_state(s, c);
     s->x = take(c, r * hp->d_model, sizeof(float));
@@ -123,14 +124,12 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     s->y = take(c, r * hp->d_model, sizeof(float));
     s->scratch = take(c, r * s->scratch_floats + 16 * ENG_SCRATCH_PIECES, sizeof(float));
     lay_out_turns(s, c);
-    struct eng_worker *workers = take(c, n_threads, sizeof *workers);
-    s->workers = workers;
-    for (uint32_t i = 0; i < n_threads; i++) {
-        float *scores = take(c, (uint64_t)ENG_ATTN_ROWS * s->score_floats, sizeof(float));
-        float *acc = take(c, (uint64_t)ENG_ATTN_ROWS * s->cache.d_pad, sizeof(float));
-        if (workers)
-            workers[i] = (struct eng_worker){.scores = scores, .acc = acc};
-    }
+    void *attn = take(c, eng_attn_plan(&s->attn_scratch, &s->cache, hp->n_heads, n_threads), 1);
+    if (attn)
+        eng_attn_attach(&s->attn_scratch, attn, n_threads);
+    s->page_table = take(c, s->cache.n_pages, sizeof *s->page_table);
+    for (uint32_t i = 0; s->page_table && i < s->cache.n_pages; i++)
+        s->page_table[i] = i;
     s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model)), 1);
     s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
     const size_t touched = c->at;
@@ -143,7 +142,7 @@ static int make_arena(struct eng_session *s, struct eng_error *err)
     struct carve c = {0};
     const size_t touched = lay_out(s, &c);
     if (c.overflow || c.at > SIZE_MAX / 2)
-        return eng_fail(err, ENG_ELIMIT, "a session of %u slots and batches of %u does not fit into memory", s->cache.n_slots, s->n_batch);
+        return eng_fail(err, ENG_ELIMIT, "a session of %u slots and batches of %u does not fit into memory", s->reduce.n_slots, s->n_batch);
     s->arena = aligned_alloc(64, c.at);
     if (!s->arena)
         return eng_fail(err, ENG_ENOMEM, "no memory for the session: %zu MiB, of which cache %zu MiB; ask for a smaller context",
@@ -202,14 +201,6 @@ static int choose_all(struct eng_session *s, const struct eng_session_params *p,
 static int plan_sizes(struct eng_session *s, const struct eng_session_params *p, struct eng_error *err)
 {
     const struct eng_hparams *hp = &s->model->hp;
-    uint32_t d_k = 1, d_v = 1;
-    for (uint32_t i = 0; i < hp->n_layers; i++) {
-        const struct eng_attn_spec *a = &s->model->layers[i].attn;
-        d_k = a->n_heads > 0 && a->d_k > d_k ? a->d_k : d_k;
-        d_v = a->n_heads > 0 && a->d_v > d_v ? a->d_v : d_v;
-    }
-    if (d_k > ENG_CACHE_MAX_D_HEAD || d_v > ENG_CACHE_MAX_D_HEAD)
-        return eng_fail(err, ENG_ENOTSUP, "heads of %u dimensions are not supported (most: %d)", d_k > d_v ? d_k : d_v, ENG_CACHE_MAX_D_HEAD);
     uint32_t n_ctx = p->n_ctx;
     if (n_ctx == 0)
         n_ctx = hp->n_ctx_train > 0 && hp->n_ctx_train < 2048 ? hp->n_ctx_train : 2048;
@@ -231,16 +222,8 @@ static int plan_sizes(struct eng_session *s, const struct eng_session_params *p,
     s->n_rows = s->n_batch > ENG_HEAD_ROWS ? s->n_batch : ENG_HEAD_ROWS;
     s->scratch_floats = layers_scratch(s);
 
-    struct eng_cache *c = &s->cache;
-    c->n_heads_kv = hp->n_heads_kv;
-    c->n_slots = s->reduce.n_slots;
-    c->d_head = d_k;
-    c->d_value = d_v;
-    c->d_pad = (d_v + ENG_ATTN_LANES - 1) / ENG_ATTN_LANES * ENG_ATTN_LANES;
-    c->k_head_bytes = (size_t)c->n_slots * c->d_head * eng_cache_elem_bytes(c->type_k);
-    c->v_head_bytes = (size_t)c->n_slots * c->d_pad * eng_cache_elem_bytes(c->type_v);
-    s->score_floats = c->n_slots + 2 * ENG_ATTN_LANES * ENG_REDUCE_SPANS; /* each span is widened to whole tiles */
-    return ENG_OK;
+    const uint32_t n_pages = (s->reduce.n_slots + ENG_ATTN_PAGE - 1) / ENG_ATTN_PAGE;
+    return eng_cache_plan(&s->cache, &s->model->layers[0].attn, sizeof s->model->layers[0], hp->n_layers, n_pages, err);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
@@ -276,6 +259,7 @@ void eng_session_close(struct eng_session *s)
     if (!s)
         return;
     eng_pool_close(s->pool);
+    eng_cache_release(&s->cache);
     free(s->arena);
     free(s->ids);
     free(s);

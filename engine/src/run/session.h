@@ -12,15 +12,11 @@
 #include "kernels/vector.h"
 #include "model/model.h"
 #include "reduce/reduce.h"
+#include "run/attention.h"
 #include "run/cache.h"
 #include "run/sampler.h"
 
 #define ENG_HEAD_ROWS ENG_EXIT_MAX_OUT /* rows of logits that a session can hold at once */
-
-struct eng_worker { /* one per pool thread: attention's own memory */
-    float *scores;  /* [ENG_ATTN_ROWS][score_floats] */
-    float *acc;     /* [ENG_ATTN_ROWS][d_pad] */
-};
 
 struct eng_session {
     struct eng_model *model;          /* borrowed */
@@ -56,8 +52,8 @@ struct eng_session {
     size_t state_bytes;               /* of one sequence */
     float *logits;                    /* [ENG_HEAD_ROWS][n_vocab] */
     struct eng_candidate *candidates; /* [n_vocab]: sampling */
-    struct eng_worker *workers;       /* [threads] */
-    uint32_t score_floats;
+    struct eng_attn_scratch attn_scratch;
+    uint32_t *page_table;
     void *matmul_scratch;
 
     int32_t *ids;                     /* [cap_ids]: a request's prompt; grows with the longest prompt seen */
@@ -65,6 +61,12 @@ struct eng_session {
     void *arena;
     size_t arena_bytes, kv_bytes;
 };
+
+static inline const uint32_t *eng_session_pages(const struct eng_session *s, uint32_t seq)
+{
+    (void)seq;
+    return s->page_table;
+}
 
 static inline void eng_observe(const struct eng_session *s, enum eng_mark what, uint32_t index, int64_t value)
 {

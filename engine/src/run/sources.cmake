@@ -17,6 +17,7 @@ set(ENG_RUN_SOURCES
   src/run/sampler.c
   src/run/score.c
   src/run/session.c
+  src/run/store_kv.c
   src/run/trace.c
   src/backends/backend_cpu.c
   src/backends/backend_npu_sim.c
@@ -32,8 +33,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set_source_files_properties(src/run/attn_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
   list(APPEND ENG_RUN_SOURCES src/run/recur_avx2.c src/run/recur_avx512.c)
   set_source_files_properties(src/run/recur_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
-  set_source_files_properties(src/run/recur_avx512.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni")
-  set_source_files_properties(src/run/attn_avx512.c PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx2;-mfma;-mf16c")
+  set_source_files_properties(src/run/attn_avx512.c src/run/recur_avx512.c PROPERTIES COMPILE_OPTIONS
+    "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(APPEND ENG_RUN_SOURCES src/run/attn_neon.c src/run/recur_neon.c)
 endif()
