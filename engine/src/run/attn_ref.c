@@ -1,12 +1,22 @@
 /* attn_ref.c - attention in plain C: the reference for the other sets, and what runs where there is no vector unit. */
 #include "run/attn_tables.h"
 
-#include "kernels/simd/plain.h"
+#include "kernels/simd/portable.h"
+#include "types/types.h"
 
-ENG_INLINE vf16 vf_load_bytes(const void *p) { const int8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)b[i]; return v; }
-ENG_INLINE vf16 vf_load_low(const void *p) { const uint8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)((b[i] & 15) - 8); return v; }
-ENG_INLINE vf16 vf_load_high(const void *p) { const uint8_t *b = p; vf16 v; EACH_LANE v.lane[i] = (float)((b[i] >> 4) - 8); return v; }
+ENG_INLINE vf16 vf_load_half(const void *p) { const uint16_t *h = p; vf16 v; EACH16(v, f, eng_f16_to_f32(h[i])); return v; }
 ENG_INLINE vf16 vf_set1_half(const uint16_t *p) { return vf_set1(eng_f16_to_f32(*p)); }
+ENG_INLINE vf16 vf_load_bytes(const void *p) { const int8_t *b = p; vf16 v; EACH16(v, f, (float)b[i]); return v; }
+ENG_INLINE vf16 vf_load_low(const void *p) { const uint8_t *b = p; vf16 v; EACH16(v, f, (float)((b[i] & 15) - 8)); return v; }
+ENG_INLINE vf16 vf_load_high(const void *p) { const uint8_t *b = p; vf16 v; EACH16(v, f, (float)((b[i] >> 4) - 8)); return v; }
+
+ENG_INLINE float vf_top(vf16 v)
+{
+    float top = v.f[0];
+    for (int i = 1; i < 16; i++)
+        top = v.f[i] > top ? v.f[i] : top;
+    return top;
+}
 
 #define ATTN_GROUP 1
 #define ATTN_COLUMNS(rows) 1
