@@ -144,7 +144,7 @@ static int plan_of_flags(const struct generate_options *o, const char *prompt, s
     if (!options)
         return mb_fail(err, MB_EINVAL, "the prompt is not valid UTF-8");
     const struct mb_protocol protocol = {.repetitions = 1, .warmup = 0, .order = MB_ORDER_LISTED, .seed = o->seed, .timeout_s = 3600};
-    const struct mb_plan_env env = {0};
+    const struct mb_plan_env env = {.unstored = !o->db};
     int rc = mb_plan_single(plan, "generate", o->axis, NULL, "prompt", options, &protocol, "default", &env, err);
     json_decref(options);
     if (!rc && (*plan)->n_cells != 1)

@@ -71,7 +71,7 @@ static int make_plan(const struct profile_options *o, struct mb_plan **plan, str
     if (strcmp(o->format, "md") != 0 && strcmp(o->format, "json") != 0)
         return mb_fail(err, MB_EINVAL, "--output: '%s' is neither md nor json", o->format);
     const struct mb_protocol protocol = {.repetitions = 1, .order = MB_ORDER_LISTED, .seed = o->seed, .timeout_s = 3600};
-    const struct mb_plan_env env = {0};
+    const struct mb_plan_env env = {.unstored = !o->db};
     json_t *options = json_pack("{s:i,s:i,s:i}", "prompt", (int)o->n_prompt, "gen", (int)o->n_gen, "depth", (int)o->n_depth);
     int rc = mb_plan_single(plan, "profile", o->axis, NULL, "micro", options, &protocol, "default", &env, err);
     json_decref(options);

@@ -6,6 +6,8 @@
 #ifndef MB_HARNESS_PLAN_H
 #define MB_HARNESS_PLAN_H
 
+#include <stdbool.h>
+
 #include "base/cell.h"
 #include "base/digest.h"
 #include "base/error.h"
@@ -49,6 +51,7 @@ struct mb_plan {
 struct mb_plan_env {        /* where things are; NULL fields have defaults */
     const char *data_dir;   /* --data, else $MELTBENCH_DATA, else NULL */
     const char *share_dir;  /* shipped workloads/data: $MELTBENCH_SHARE, else the source tree, else the install prefix */
+    bool unstored;          /* nothing of this plan will be stored: files that were given as a path are not hashed, hashes stay "" */
 };
 
 int mb_plan_load(struct mb_plan **out, const char *path, const struct mb_plan_env *env, struct mb_error *err) MB_MUST_CHECK;

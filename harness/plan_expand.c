@@ -17,7 +17,7 @@ struct expansion {
     struct mb_plan_store *store;
     const struct mb_plan_draft *draft;
     struct mb_plan_inputs *inputs;
-    json_t *seen;            /* hashes that have a cell */
+    json_t *seen;            /* what tells a cell from others (its hash, or the text of it), of those that are there */
     uint32_t n_cores;
     struct mb_error *err;
 };
@@ -117,11 +117,16 @@ static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_A
                      "runner", cell->runner, "seed", (json_int_t)cell->seed, "data", data);
 }
 
-static int hash_cell(struct mb_plan_cell *made, struct mb_error *err)
+/* The hash of a cell, where it will be stored, and what tells it from the others of this plan: freed by the caller. */
+static int identify_cell(const struct expansion *x, struct mb_plan_cell *made, char **identity)
 {
+    const bool unstored = x->inputs->unstored;
     struct mb_strbuf all = {0};
-    mb_strbuf_printf(&all, "%s\n%s\n", made->config_json, made->model_sha256); /* the data's hashes are in the configuration */
-    const int rc = all.failed ? no_memory(err) : mb_digest_bytes(all.text, all.n_bytes, made->hash, err);
+    mb_strbuf_printf(&all, "%s\n%s\n", made->config_json, unstored ? made->cell.model_path : made->model_sha256); /* the data's hashes are in config_json */
+    int rc = all.failed ? no_memory(x->err) : unstored ? MB_OK : mb_digest_bytes(all.text, all.n_bytes, made->hash, x->err);
+    *identity = rc ? NULL : unstored ? strdup(all.text) : strdup(made->hash);
+    if (!rc && !*identity)
+        rc = no_memory(x->err);
     mb_strbuf_release(&all);
     return rc;
 }
@@ -144,7 +149,7 @@ static void release_cell(struct mb_plan_cell *cell)
     free(cell->refused);
 }
 
-static int keep_cell(struct expansion *x, struct mb_plan_cell *made, json_t *config)
+static int keep_cell(struct expansion *x, struct mb_plan_cell *made, const char *identity, json_t *config)
 {
     struct mb_plan *plan = &x->store->plan;
     if (plan->n_cells >= MAX_CELLS)
@@ -155,7 +160,7 @@ static int keep_cell(struct expansion *x, struct mb_plan_cell *made, json_t *con
             return no_memory(x->err);
         plan->cells = grown;
     }
-    if (json_object_set_new(x->seen, made->hash, json_true()) || json_array_append(x->store->configs, config))
+    if (json_object_set_new(x->seen, identity, json_true()) || json_array_append(x->store->configs, config))
         return no_memory(x->err);
     plan->cells[plan->n_cells++] = *made;
     return MB_OK;
@@ -177,7 +182,7 @@ static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t
     const char *runner = x->draft->runner && !model->is_null ? x->draft->runner : model->is_null ? "null" : "engine";
     struct mb_plan_cell made = {.model_bytes = model->n_bytes,
                                 .repetitions = work->repetitions ? work->repetitions : x->draft->protocol.repetitions};
-    char threads[16];
+    char threads[16], *identity = NULL;
     json_t *config = NULL;
     int rc = MB_OK;
     memcpy(made.model_sha256, model->sha256, sizeof(made.model_sha256));
@@ -191,13 +196,14 @@ static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t
         rc = no_memory(x->err);
         goto out;
     }
-    if ((rc = hash_cell(&made, x->err)) || json_object_get(x->seen, made.hash))
+    if ((rc = identify_cell(x, &made, &identity)) || json_object_get(x->seen, identity))
         goto out; /* the same cell by another way: once is enough */
     point_into_config(&made.cell, config);
-    if (!(rc = refuse(x, &made, model)) && !(rc = keep_cell(x, &made, config)))
+    if (!(rc = refuse(x, &made, model)) && !(rc = keep_cell(x, &made, identity, config)))
         made = (struct mb_plan_cell){0};
 out:
     json_decref(config);
+    free(identity);
     release_cell(&made);
     return rc;
 }
@@ -266,6 +272,7 @@ static int fill_plan(struct expansion *x, const struct mb_plan_env *env)
 {
     const struct mb_plan_draft *draft = x->draft;
     int rc = mb_plan_store_init(x->store, draft, env, x->err);
+    x->inputs->unstored = env && env->unstored;
     if (!rc)
         rc = mb_plan_inputs_models(x->inputs, draft, x->err);
     for (size_t b = 0; b < draft->n_blocks && !rc; b++)

@@ -28,7 +28,7 @@ static const char *base_name(const char *path)
 }
 
 /* What is at the path, and what the catalogue says about it. */
-static int identify(struct mb_plan_model *model, struct mb_error *err)
+static int identify(struct mb_plan_model *model, bool unstored, struct mb_error *err)
 {
     char path[PATH_MAX];
     int rc = mb_model_locate(model->text, path, sizeof(path), err);
@@ -37,6 +37,10 @@ static int identify(struct mb_plan_model *model, struct mb_error *err)
     model->path = realpath(path, NULL);
     if (!model->path)
         return mb_fail_errno(err, MB_ENOENT, "model %s", path);
+    if (unstored && strcmp(path, model->text) == 0) { /* given as a path: nobody will ask which file it was */
+        model->label = strdup(base_name(model->path));
+        return model->label ? MB_OK : no_memory(err);
+    }
     if ((rc = mb_digest_file(model->path, model->sha256, &model->n_bytes, err)))
         return rc;
     const struct mb_catalogue_row *named = strcmp(path, model->text) ? mb_catalogue_find(model->text) : NULL;
@@ -61,7 +65,7 @@ static int add_model(struct mb_plan_inputs *inputs, const struct mb_plan_text *g
         return no_memory(err);
     int rc = MB_OK;
     if (!model->is_null) {
-        rc = identify(model, err);
+        rc = identify(model, inputs->unstored, err);
     } else if (!(model->label = strdup(given->text)) || !(model->path = strdup(""))) {
         rc = no_memory(err);
     }
@@ -76,7 +80,7 @@ static int separate_labels(struct mb_plan_inputs *inputs, struct mb_error *err)
     for (size_t i = 0; i < inputs->n_models; i++) {
         for (size_t j = 0; j < i; j++) {
             struct mb_plan_model *a = &inputs->models[i], *b = &inputs->models[j];
-            if (strcmp(a->label, b->label) != 0 || strcmp(a->sha256, b->sha256) == 0)
+            if (strcmp(a->label, b->label) != 0 || (*a->sha256 ? strcmp(a->sha256, b->sha256) : strcmp(a->path, b->path)) == 0)
                 continue;
             free(a->label);
             a->label = strdup(a->text);
@@ -112,7 +116,8 @@ int mb_plan_inputs_file(struct mb_plan_inputs *inputs, const char *path, const c
         return no_memory(err);
     inputs->files = grown;
     struct mb_plan_file *file = &inputs->files[inputs->n_files];
-    const int rc = mb_digest_file(path, file->sha256, NULL, err);
+    *file = (struct mb_plan_file){0};
+    const int rc = inputs->unstored ? MB_OK : mb_digest_file(path, file->sha256, NULL, err);
     if (rc)
         return rc;
     if (!(file->path = strdup(path)))

@@ -13,7 +13,7 @@ struct mb_plan_model {
     char *text;             /* as the plan says it */
     char *label;            /* value of the model axis: catalogue name, file name, or the null script */
     char *path;             /* "" for a null script */
-    char sha256[MB_DIGEST_HEX];
+    char sha256[MB_DIGEST_HEX]; /* "" for a path of an unstored plan */
     uint64_t n_bytes;
     bool is_null;           /* a script for the null runner */
     bool was_opened;
@@ -27,6 +27,7 @@ struct mb_plan_inputs {
     size_t n_models;
     struct mb_plan_file *files;
     size_t n_files;
+    bool unstored;          /* see struct mb_plan_env */
 };
 
 /** mb_plan_inputs_models() - all models that the draft names. MB_ENOENT says where it looked. */

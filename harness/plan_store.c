@@ -134,7 +134,7 @@ int mb_plan_store_describe(struct mb_plan_store *store, const struct mb_plan_dra
     json_decref(text);
     if (!store->plan.text)
         return no_memory(err);
-    return mb_digest_bytes(store->plan.text, strlen(store->plan.text), store->plan.hash, err);
+    return store->inputs.unstored ? MB_OK : mb_digest_bytes(store->plan.text, strlen(store->plan.text), store->plan.hash, err);
 }
 
 bool mb_plan_varies(const struct mb_plan *plan, enum mb_axis axis)

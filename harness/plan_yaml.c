@@ -8,10 +8,23 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/lazy_library.h"
+
 enum { MAX_BYTES = 1 << 20, MAX_DEPTH = 16 };
+
+/* What we use of libyaml, loaded when a plan is read. */
+struct libyaml {
+    int (*initialize)(yaml_parser_t *parser);
+    void (*set_encoding)(yaml_parser_t *parser, yaml_encoding_t encoding);
+    void (*set_input)(yaml_parser_t *parser, const unsigned char *bytes, size_t n_bytes);
+    int (*parse)(yaml_parser_t *parser, yaml_event_t *event);
+    void (*event_delete)(yaml_event_t *event);
+    void (*delete)(yaml_parser_t *parser);
+};
 
 struct reader {
     yaml_parser_t yaml;
+    struct libyaml lib;
     const char *file;
     struct mb_error *err;
 };
@@ -113,7 +126,7 @@ static int read_node(struct reader *r, const yaml_event_t *event, int depth, str
 
 static int next_event(struct reader *r, yaml_event_t *event)
 {
-    return yaml_parser_parse(&r->yaml, event) ? MB_OK : fail_syntax(r);
+    return r->lib.parse(&r->yaml, event) ? MB_OK : fail_syntax(r);
 }
 
 static int read_list(struct reader *r, struct mb_yaml *node, int depth)
@@ -127,7 +140,7 @@ static int read_list(struct reader *r, struct mb_yaml *node, int depth)
         const bool ended = event.type == YAML_SEQUENCE_END_EVENT;
         if (!ended)
             rc = read_node(r, &event, depth, &item);
-        yaml_event_delete(&event);
+        r->lib.event_delete(&event);
         if (rc || ended)
             return rc;
         if ((rc = adopt(r, node, NULL, item)))
@@ -156,12 +169,12 @@ static int read_map(struct reader *r, struct mb_yaml *node, int depth)
         const bool ended = event.type == YAML_MAPPING_END_EVENT;
         if (!ended)
             rc = read_node(r, &event, depth, &key);
-        yaml_event_delete(&event);
+        r->lib.event_delete(&event);
         if (!rc && !ended)
             rc = check_key(r, node, key);
         if (!rc && !ended && !(rc = next_event(r, &event))) {
             rc = read_node(r, &event, depth, &item);
-            yaml_event_delete(&event);
+            r->lib.event_delete(&event);
         }
         if (rc || ended) {
             mb_yaml_free(key);
@@ -221,12 +234,28 @@ static int read_stream(struct reader *r, struct mb_yaml **out)
             rc = fail_at(r, event.start_mark, "a second document ('---'); a plan file has one");
         else if (!starts && type != YAML_STREAM_END_EVENT)
             rc = read_node(r, &event, 0, out);
-        yaml_event_delete(&event);
+        r->lib.event_delete(&event);
         if (rc)
             return rc;
         if (type == YAML_STREAM_END_EVENT)
             return *out ? MB_OK : mb_fail(r->err, MB_EINVAL, "%s:1:1: the file is empty", r->file);
     }
+}
+
+static int load_libyaml(struct libyaml *lib, struct mb_error *err)
+{
+    static const char *const files[] = {"libyaml-0.so.2", "libyaml.so", NULL};
+    static const char *const names[] = {"yaml_parser_initialize", "yaml_parser_set_encoding", "yaml_parser_set_input_string", "yaml_parser_parse",
+                                        "yaml_event_delete", "yaml_parser_delete"};
+    static const struct mb_lazy_library library = {"a plan file", "libyaml-0-2", files, names, sizeof(names) / sizeof(names[0])};
+    mb_lazy_function f[sizeof(names) / sizeof(names[0])];
+    const int rc = mb_lazy_load(&library, f, err);
+    if (rc)
+        return rc;
+    *lib = (struct libyaml){(int (*)(yaml_parser_t *))f[0], (void (*)(yaml_parser_t *, yaml_encoding_t))f[1],
+                            (void (*)(yaml_parser_t *, const unsigned char *, size_t))f[2], (int (*)(yaml_parser_t *, yaml_event_t *))f[3],
+                            (void (*)(yaml_event_t *))f[4], (void (*)(yaml_parser_t *))f[5]};
+    return MB_OK;
 }
 
 int mb_yaml_parse(struct mb_yaml **out, const char *file, const char *bytes, size_t n_bytes, struct mb_error *err)
@@ -235,12 +264,15 @@ int mb_yaml_parse(struct mb_yaml **out, const char *file, const char *bytes, siz
     *out = NULL;
     if (n_bytes > MAX_BYTES)
         return mb_fail(err, MB_EINVAL, "%s: larger than 1 MiB; this is not a plan", file);
-    if (!yaml_parser_initialize(&r.yaml))
+    const int missing = load_libyaml(&r.lib, err);
+    if (missing)
+        return missing;
+    if (!r.lib.initialize(&r.yaml))
         return mb_fail(err, MB_ENOMEM, "%s: no memory to read it", file);
-    yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.yaml, (const unsigned char *)bytes, n_bytes);
+    r.lib.set_encoding(&r.yaml, YAML_UTF8_ENCODING);
+    r.lib.set_input(&r.yaml, (const unsigned char *)bytes, n_bytes);
     const int rc = read_stream(&r, out);
-    yaml_parser_delete(&r.yaml);
+    r.lib.delete(&r.yaml);
     if (rc) {
         mb_yaml_free(*out);
         *out = NULL;

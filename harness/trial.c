@@ -31,6 +31,7 @@ struct mb_site {
     struct mb_result result;          /* its arrays are ours */
     uint32_t *tokens;                 /* of the whole repetition, for the output hash */
     size_t n_tokens, cap_tokens;
+    bool unstored;
     uint64_t n_prompt, n_gen;         /* sums of the repetition */
 };
 
@@ -131,6 +132,7 @@ int mb_site_open(struct mb_site **out, const struct mb_site_setup *setup, struct
         return mb_fail(err, MB_ENOMEM, "out of memory");
     s->cell = *setup->cell;
     s->page = setup->page;
+    s->unstored = setup->unstored;
     s->runner = setup->runner ? setup->runner : mb_runner_find(s->cell.runner);
     s->workload = setup->workload ? setup->workload : mb_workload_find(s->cell.workload);
     set_stage(s, MB_STAGE_OPEN);
@@ -315,7 +317,7 @@ static int add_own_metrics(struct mb_site *s, struct mb_record *r, struct mb_err
     int rc = add(r, MB_METRIC_N_PROMPT, (double)s->n_prompt);
     if (rc == MB_OK)
         rc = add(r, MB_METRIC_N_GEN, (double)s->n_gen);
-    if (rc == MB_OK && s->n_tokens > 0) {
+    if (rc == MB_OK && s->n_tokens > 0 && !s->unstored) {
         char hex[MB_DIGEST_HEX];
         rc = mb_digest_bytes(s->tokens, s->n_tokens * sizeof(*s->tokens), hex, err);
         hex[12] = '\0'; /* 48 bits: exact in a double */

@@ -1,5 +1,5 @@
 /**
- * digest.h - SHA-256 through OpenSSL: of configurations, model files, data sets. Hex is 64 lower-case digits plus NUL.
+ * digest.h - SHA-256 through OpenSSL, which is loaded by the first call (MB_ENOTSUP where it is missing): of configurations, model files, data sets. Hex is 64 lower-case digits plus NUL.
  */
 #ifndef MB_BASE_DIGEST_H
 #define MB_BASE_DIGEST_H

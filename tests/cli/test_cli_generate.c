@@ -244,6 +244,20 @@ static void one_ctrl_c_ends_it_and_its_worker(void **state)
     cli_free(&said);
 }
 
+/* Neither process of generate, the one that reads the flags and the one that computes, loads what it has no use for. */
+static void libraries_without_a_use_are_not_loaded(void **state)
+{
+    (void)state;
+    char *text = sh_text("LD_DEBUG=files LD_DEBUG_OUTPUT=loaded \"$MB\" generate -m \"$TINY\" -p ab -n 2 >/dev/null && cat loaded.* | grep -o "
+                         "'file=lib[a-z0-9]*' | sort -u; rm -f loaded.*");
+    assert_non_null(strstr(text, "libjansson")); /* the list is one */
+    static const char *const unused[] = {"libcrypto", "libssl", "libyaml", "libcurl", "libopenblas", "libpapi", "libhwloc"};
+    for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++)
+        if (strstr(text, unused[i]))
+            fail_msg("generate loads %s", unused[i]);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +272,7 @@ int main(void)
         cmocka_unit_test(chat_needs_a_template),
         cmocka_unit_test(a_database_only_when_it_is_named),
         cmocka_unit_test(one_ctrl_c_ends_it_and_its_worker),
+        cmocka_unit_test(libraries_without_a_use_are_not_loaded),
     };
     return cmocka_run_group_tests_name("generate", tests, scene_begin, scene_end);
 }
