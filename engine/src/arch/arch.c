@@ -112,7 +112,7 @@ static void load_head(struct eng_load *l)
 {
     struct eng_model *m = l->m;
     const unsigned flags = l->arch->flags;
-    load_layer_norm(l, ENG_NO_LAYER, "output_norm", ENG_REQUIRED, &m->output_norm);
+    load_layer_norm(l, ENG_NO_LAYER, l->arch->head_norm ? l->arch->head_norm : "output_norm", ENG_REQUIRED, &m->output_norm);
     if (!(flags & ENG_TIED))
         eng_load_matrix(l, ENG_NO_LAYER, "output.weight", flags & ENG_UNTIED ? ENG_REQUIRED : ENG_OPTIONAL, m->hp.n_vocab, m->hp.d_model,
                         &m->output);

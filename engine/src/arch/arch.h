@@ -99,6 +99,7 @@ struct eng_arch {
     uint32_t window, window_period;     /* defaults; 0 = no windows, all layers */
     float rope_base_local;              /* default base of layers with a window; 0: as of the others */
     float alibi_max;                    /* default */
+    const char *head_norm;              /* NULL: "output_norm" */
     /** After the common keys: further keys, defaults, checks. May be NULL. */
     void (*read)(struct eng_load *l);
     /** Before the tensors of a layer: change its spec, rope, mixer, channel. May be NULL. */

@@ -84,6 +84,15 @@ struct eng_hparams {
         uint32_t d_key, d_value;                   /* head sizes after expansion; 0: the file has unsplit kv_b */
         float yarn_log_mul;
     } mla;
+    struct eng_ssm_hparams {                       /* state-space layers; all 0: none */
+        uint32_t taps, d_inner, d_state;           /* of the convolution; channels; states of a channel */
+        uint32_t n_dt;                             /* Mamba: rank of the steps; Mamba-2: heads */
+        uint32_t n_groups;                         /* of heads that share B and C */
+        bool norm_dt_b_c;                          /* RMS norms without weights on dt, B and C (Falcon-Mamba) */
+    } ssm;
+    uint32_t shortconv_taps;                       /* LFM2 */
+    uint32_t wkv_head;                             /* head size of RWKV */
+    uint32_t carry_floats;                         /* of a row that layers of a pass hand on beside x (RWKV-7's first values) */
 };
 
 struct eng_experts { /* one matrix per expert, in a row */
@@ -94,6 +103,7 @@ struct eng_layer {
     const struct eng_block_ops *mixer;   /* between tokens: attention, ... */
     const struct eng_block_ops *channel; /* within a token: feed-forward, ...; NULL: none */
     bool parallel;                       /* both read the layer's input; else the channel block reads the mixer's sum */
+    float out_scale;                     /* the residual stream leaves the layer times this; 0 = 1 */
     int rope;                            /* index in eng_hparams.rope; -1: q and k are not turned */
     struct eng_attn_spec attn;
     uint32_t d_ff;

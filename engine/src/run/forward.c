@@ -99,6 +99,8 @@ void eng_forward_layers(struct eng_session *s, float *x, const struct eng_batch 
             layer_in_parallel(s, w, i, batch, x);
         else
             layer_in_sequence(s, w, i, batch, x);
+        if (w->out_scale > 0)
+            eng_op_scale(s, (int)i, "rescale", x, w->out_scale, batch->n, s->model->hp.d_model);
     }
 }
 

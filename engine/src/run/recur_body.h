@@ -332,8 +332,6 @@ const struct eng_recur_ops RECUR_TABLE = {
     .sigmoid = sigmoid_row,
     .decay6 = decay6_row,
     .decay7 = decay7_row,
-    .relu2 = relu2_row,
     .keys7 = keys7,
-    .group_norm = group_norm,
     .axpy = axpy_row,
 };

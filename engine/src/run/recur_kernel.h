@@ -100,19 +100,16 @@ struct eng_recur_ops {
 
     /* Rows of n floats, element by element; y may be any of the inputs. A bias of NULL is 0. */
     void (*mul)(float *y, const float *x, size_t n);                            /* y *= x */
-    void (*lerp)(float *y, const float *x, const float *to, const float *mu, const float *more, size_t n); /* x + (to - x)(mu + more); more NULL: 0 */
-    void (*tanh)(float *y, const float *x, size_t n);                           /* within 2e-7 */
+    void (*lerp)(float *y, const float *x, const float *to, const float *mu, const float *more, size_t n); /* x + (to - x)(mu + more); NULL: 0 */
+    void (*tanh)(float *y, const float *x, const float *bias, size_t n);        /* tanh(x + bias) within 2e-7 */
     void (*sigmoid)(float *y, const float *x, const float *bias, size_t n);     /* sigmoid(x + bias) */
     void (*decay6)(float *y, const float *x, const float *bias, size_t n);      /* exp(-exp(x + bias)): Eagle and Finch, eq. 17 */
     void (*decay7)(float *y, const float *x, const float *bias, size_t n);      /* exp(-e^-0.5 sigmoid(x + bias)): Goose, eq. 4 */
-    void (*relu2)(float *y, const float *x, size_t n);                          /* max(x, 0)^2 */
 
     /** One head's keys of RWKV-7 (Goose, eq. 5 to 7): u = k k_k / max(|k k_k|, 1e-12), a_out = -u, b_out = u rate,
      *  k = k (1 + (rate - 1) k_a). @b_out may be @rate. */
     void (*keys7)(float *k, float *a_out, float *b_out, const float *rate, const float *k_k, const float *k_a, size_t n);
 
-    /** y = (x - mean) / sqrt(var + eps) w + bias over n floats, sums in double. */
-    void (*group_norm)(float *y, const float *x, const float *w, const float *bias, size_t n, float eps);
     void (*axpy)(float *y, float s, const float *x, size_t n); /* y += s x */
 };
 

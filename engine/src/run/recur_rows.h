@@ -35,15 +35,9 @@ ENG_INLINE vf16 decay7_16(vf16 x)
     return exp16(vf_mul(vf_set1(-0.60653066f), sigmoid16(x)));
 }
 
-ENG_INLINE vf16 relu2_16(vf16 x)
+static void tanh_row(float *y, const float *x, const float *bias, size_t n)
 {
-    const vf16 up = vf_max(zero16(), x);
-    return vf_mul(up, up);
-}
-
-static void tanh_row(float *y, const float *x, size_t n)
-{
-    map_row(y, x, NULL, n, tanh16);
+    map_row(y, x, bias, n, tanh16);
 }
 
 static void sigmoid_row(float *y, const float *x, const float *bias, size_t n)
@@ -59,11 +53,6 @@ static void decay6_row(float *y, const float *x, const float *bias, size_t n)
 static void decay7_row(float *y, const float *x, const float *bias, size_t n)
 {
     map_row(y, x, bias, n, decay7_16);
-}
-
-static void relu2_row(float *y, const float *x, size_t n)
-{
-    map_row(y, x, NULL, n, relu2_16);
 }
 
 static void mul_row(float *y, const float *x, size_t n)
@@ -82,11 +71,27 @@ static void lerp_row(float *y, const float *x, const float *to, const float *mu,
 {
     for (size_t i = 0; i < n; i += ENG_RECUR_LANES) {
         const vf16 from = load_lanes(x + i, n - i), way = vf_sub(load_lanes(to + i, n - i), from);
-        store_lanes(y + i, vf_fma(way, add_bias(load_lanes(mu + i, n - i), more, i, n - i), from), n - i);
+        const vf16 share = add_bias(mu ? load_lanes(mu + i, n - i) : zero16(), more, i, n - i);
+        store_lanes(y + i, vf_fma(way, share, from), n - i);
     }
 }
 
 /* ---- sums ---- */
+
+static double squares(const float *a, size_t n)
+{
+    double all = 0.0;
+    for (size_t at = 0; at < n; at += SUM_PIECE) {
+        const size_t end = n - at < SUM_PIECE ? n : at + SUM_PIECE;
+        vf16 sum = zero16();
+        for (size_t i = at; i < end; i += ENG_RECUR_LANES) {
+            const vf16 x = load_lanes(a + i, end - i);
+            sum = vf_fma(x, x, sum);
+        }
+        all += (double)vf_sum(sum);
+    }
+    return all;
+}
 
 static float dot3(const float *a, const float *b, const float *c, size_t n)
 {
@@ -101,47 +106,12 @@ static float dot3(const float *a, const float *b, const float *c, size_t n)
     return (float)all;
 }
 
-/* Sum of (x - minus)^power, power 1 or 2. Lanes beyond n hold @minus, which adds nothing. */
-ENG_INLINE double sum_row(const float *x, size_t n, float minus, const int power)
-{
-    double all = 0.0;
-    for (size_t at = 0; at < n; at += SUM_PIECE) {
-        const size_t end = n - at < SUM_PIECE ? n : at + SUM_PIECE;
-        vf16 sum = zero16();
-        size_t i = at;
-        for (; i + ENG_RECUR_LANES <= end; i += ENG_RECUR_LANES) {
-            const vf16 d = vf_sub(vf_load(x + i), vf_set1(minus));
-            sum = power == 1 ? vf_add(sum, d) : vf_fma(d, d, sum);
-        }
-        if (i < end) {
-            float rest[ENG_RECUR_LANES];
-            vf_store(rest, vf_set1(minus));
-            memcpy(rest, x + i, (end - i) * sizeof(*x));
-            const vf16 d = vf_sub(vf_load(rest), vf_set1(minus));
-            sum = power == 1 ? vf_add(sum, d) : vf_fma(d, d, sum);
-        }
-        all += (double)vf_sum(sum);
-    }
-    return all;
-}
-
-static void group_norm(float *y, const float *x, const float *w, const float *bias, size_t n, float eps)
-{
-    const float mean = (float)(sum_row(x, n, 0.0f, 1) / (double)n);
-    const double var = sum_row(x, n, mean, 2) / (double)n;
-    const vf16 m = vf_set1(mean), scale = vf_set1((float)(1.0 / sqrt(var + (double)eps)));
-    for (size_t i = 0; i < n; i += ENG_RECUR_LANES) {
-        const vf16 unit = vf_mul(vf_sub(load_lanes(x + i, n - i), m), scale);
-        store_lanes(y + i, vf_fma(unit, load_lanes(w + i, n - i), load_lanes(bias + i, n - i)), n - i);
-    }
-}
-
 static void keys7(float *k, float *a_out, float *b_out, const float *rate, const float *k_k, const float *k_a, size_t n)
 {
     const vf16 one = vf_set1(1.0f);
     for (size_t i = 0; i < n; i += ENG_RECUR_LANES)
         store_lanes(a_out + i, vf_mul(load_lanes(k + i, n - i), load_lanes(k_k + i, n - i)), n - i);
-    const double norm = sqrt(sum_row(a_out, n, 0.0f, 2));
+    const double norm = sqrt(squares(a_out, n));
     const vf16 scale = vf_set1(norm > 1e-12 ? (float)(1.0 / norm) : norm <= 1e-12 ? 1e12f : (float)norm);
     for (size_t i = 0; i < n; i += ENG_RECUR_LANES) {
         const vf16 u = vf_mul(load_lanes(a_out + i, n - i), scale), eta = load_lanes(rate + i, n - i), key = load_lanes(k + i, n - i);

@@ -4,7 +4,7 @@
  * Arena, every part rounded up to 64 bytes; r = max(n_batch, 16) rows, V = n_vocab, T = threads:
  *     K, V cache   pages of 64 tokens: cache.h
  *     state        sum over layers of what mixer and channel block keep (recurrent families only)
- *     f32 rows     r (3 d_model + n_rot), and r n_rot when positions may move; n_rot of each table of angles
+ *     f32 rows     r (3 d_model + carry + n_rot), and r n_rot when positions may move; n_rot of each table of angles
  *     blocks       r (the most that a layer's mixer or channel block takes, or both in turn) + 2 KiB
  *     f64          n_rot / 2
  *     attention    eng_attn_plan(): per worker, and what decoding at depth puts aside
@@ -117,11 +117,12 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     void *cache = take(c, s->cache.n_bytes, 1);
     if (cache)
         eng_cache_attach(&s->cache, cache);
-    s->kv_bytes = c->at;
     lay_out_state(s, c);
+    s->kv_bytes = c->at;
     s->x = take(c, r * hp->d_model, sizeof(float));
     s->h = take(c, r * hp->d_model, sizeof(float));
     s->y = take(c, r * hp->d_model, sizeof(float));
+    s->carry = hp->carry_floats > 0 ? take(c, r * hp->carry_floats, sizeof(float)) : NULL;
     s->scratch = take(c, r * s->scratch_floats + 16 * ENG_SCRATCH_PIECES, sizeof(float));
     lay_out_turns(s, c);
     void *attn = take(c, eng_attn_plan(&s->attn_scratch, &s->cache, hp->n_heads, n_threads), 1);
@@ -242,6 +243,7 @@ int eng_session_open(struct eng_session **out, struct eng_model *model, const st
     s->tracer = p->tracer;
     s->vec = eng_vector();
     s->attn = eng_attn_ops();
+    s->recur = eng_recur_ops();
     s->pending = -1;
 
     int rc;

@@ -14,6 +14,7 @@
 #include "reduce/reduce.h"
 #include "run/attention.h"
 #include "run/cache.h"
+#include "run/recur_kernel.h"
 #include "run/sampler.h"
 
 #define ENG_HEAD_ROWS ENG_EXIT_MAX_OUT /* rows of logits that a session can hold at once */
@@ -23,6 +24,7 @@ struct eng_session {
     struct eng_pool *pool;            /* owned */
     const struct eng_vector_ops *vec;
     const struct eng_attn_ops *attn;
+    const struct eng_recur_ops *recur;
     const struct eng_backend_ops *backend;
     const struct eng_exit_ops *exit;
     struct eng_method exit_choice;
@@ -45,6 +47,7 @@ struct eng_session {
     float *turn_moved[ENG_ROPES];     /* likewise; NULL unless the reduction moves positions */
     bool moved;                       /* some query of the batch stands at a moved position for part of the cache */
     float *x, *h, *y;                 /* [n_rows][d_model]: residual stream; what a block reads; what it makes */
+    float *carry;                     /* [n_rows][carry_floats]: from layer to layer of a pass; NULL: none */
     float *scratch;                   /* of the blocks: [n_rows][scratch_floats] and ENG_SCRATCH_PIECES pieces' rounding */
     size_t scratch_floats;            /* the most that a layer needs for a row */
     uint8_t *state;                   /* recurrent state: [sequence][state_bytes], cut up by state_at; NULL: none */

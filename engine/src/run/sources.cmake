@@ -14,6 +14,7 @@ set(ENG_RUN_SOURCES
   src/run/recur_select.c
   src/run/recurrence.c
   src/run/rope.c
+  src/run/rows.c
   src/run/sampler.c
   src/run/score.c
   src/run/session.c
