@@ -43,11 +43,15 @@ static const char *const kept_parts[] = {
     ".patch_embd", ".patch_merger", "a.rvq.codebook", "mm.a.code_embd",
 };
 
+enum { FIRST_INTEGER = 24, LAST_INTEGER = 28 }; /* i8, i16, i32, i64 and f64: GGUF type ids that hold no weights */
+
 bool eng_recipe_may_quantize(const struct eng_recipe_tensor *t)
 {
     static const char ending[] = "weight";
     const size_t n = strlen(t->name), n_ending = sizeof ending - 1;
     if (t->ne[1] <= 1 && t->ne[2] <= 1 && t->ne[3] <= 1)
+        return false;
+    if (t->type >= FIRST_INTEGER && t->type <= LAST_INTEGER)
         return false;
     if (n < n_ending || strcmp(t->name + n - n_ending, ending) != 0)
         return false;
