@@ -116,6 +116,14 @@ static int store_float(const struct mb_opt_view *view, const char *value, float 
     return MB_OK;
 }
 
+static int append(const struct mb_opt_view *view, const char *value, struct mb_opt_texts *texts, struct mb_error *err)
+{
+    if (texts->n == MB_OPT_TEXTS_MAX)
+        return mb_fail(err, MB_EINVAL, "%s: given more than %d times", view->name, MB_OPT_TEXTS_MAX);
+    texts->text[texts->n++] = value;
+    return MB_OK;
+}
+
 static int store(const struct mb_opt_view *view, const char *value, void *options, struct mb_error *err)
 {
     void *field = (char *)options + view->offset;
@@ -134,6 +142,8 @@ static int store(const struct mb_opt_view *view, const char *value, void *option
         return store_unsigned(view, value, UINT64_MAX, (uint64_t *)field, err);
     case MB_OPT_F32:
         return store_float(view, value, (float *)field, err);
+    case MB_OPT_TEXTS:
+        return append(view, value, field, err);
     case MB_OPT_TEXT:
     case MB_OPT_AXIS:
         *(const char **)field = value;

@@ -11,7 +11,11 @@
 #include "base/axis.h"
 #include "base/error.h"
 
-enum mb_opt_kind { MB_OPT_FLAG /* bool */, MB_OPT_TEXT /* const char * */, MB_OPT_U32, MB_OPT_U64, MB_OPT_F32, MB_OPT_AXIS /* const char *axis[] */ };
+enum mb_opt_kind { MB_OPT_FLAG /* bool */, MB_OPT_TEXT /* const char * */, MB_OPT_U32, MB_OPT_U64, MB_OPT_F32, MB_OPT_AXIS /* const char *axis[] */,
+                   MB_OPT_TEXTS /* struct mb_opt_texts: may be given again */ };
+
+#define MB_OPT_TEXTS_MAX 64
+struct mb_opt_texts { const char *text[MB_OPT_TEXTS_MAX]; size_t n; }; /* in the order given */
 
 struct mb_opt_row {
     const char *name;        /* "--db"; NULL ends the list */

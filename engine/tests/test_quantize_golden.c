@@ -179,7 +179,7 @@ static void hash_data(struct eng_quantize *q, struct eng_converter *c, char hex[
 /* Formats whose quantizer has no search: the same bytes whoever computes them. */
 static void tensor_data_is_that_of_llama_quantize(void **state)
 {
-    static const char *const formats[] = {"Q8_0", "Q4_0", "Q4_1", "F16", "F32"};
+    static const char *const formats[] = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "F16", "F32"};
     char path[SCRATCH_PATH], hex[65];
     struct eng_error err;
     struct eng_pool *pool;
@@ -195,7 +195,7 @@ static void tensor_data_is_that_of_llama_quantize(void **state)
         hash_data(q, c, hex);
         const char *expected = json_string_value(json_object_get(json_object_get(recorded, formats[i]), "tensor_data_sha256"));
         if (strcmp(hex, expected) != 0)
-            print_message("%s: %s instead of %s\n", formats[i], hex, expected);
+            fail_msg("%s: %s instead of %s", formats[i], hex, expected);
         eng_quantize_close(q);
     }
     eng_converter_close(c);
