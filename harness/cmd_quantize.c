@@ -15,6 +15,7 @@
 #include "harness/machine.h"
 #include "harness/options.h"
 #include "harness/progress.h"
+#include "runners/open_engine.h"
 
 struct quantize_options {
     struct mb_opt_texts tensor_types;
@@ -146,16 +147,6 @@ const struct mb_command mb_command_quantize = {
     .run = quantize_main,
 };
 
-static int fail_engine(const struct eng_error *from, struct mb_error *err)
-{
-    static const struct { int from, to; } codes[] = {{ENG_ENOMEM, MB_ENOMEM}, {ENG_EIO, MB_EIO}, {ENG_EFORMAT, MB_EFORMAT},
-                                                     {ENG_ENOTSUP, MB_ENOTSUP}, {ENG_EINVAL, MB_EINVAL}, {ENG_ECANCELED, MB_EINTR}};
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (codes[i].from == from->code)
-            return mb_fail(err, codes[i].to, "%s", from->text);
-    return mb_fail(err, MB_EFAILED, "%s", from->text);
-}
-
 /* "PATTERN=TYPE", cut at the last '='. pattern[i] are copies, freed by the caller whatever comes back. */
 static int parse_overrides(const struct mb_opt_texts *texts, char **pattern, struct eng_quantize_override *overrides, struct mb_error *err)
 {
@@ -182,7 +173,7 @@ static int write_file(const struct quantize_options *o, struct eng_quantize *q, 
         return rc;
     const struct eng_quantize_run run = {.n_threads = o->n_threads ? o->n_threads : mb_machine_physical_cores(""), .progress = show, .user = &w};
     if (eng_quantize_write(q, out, &run, &e) != ENG_OK)
-        rc = fail_engine(&e, err);
+        rc = e.code == ENG_ECANCELED ? mb_fail(err, MB_EINTR, "%s", e.text) : mb_engine_fail(&e, err);
     if (w.drawn)
         fputs("\r\033[K", stderr);
     mb_interrupt_close(&w.interrupt);
@@ -202,7 +193,7 @@ static int quantize(const struct quantize_options *o, const char *in, const char
     const struct eng_quantize_params params = {.type = type, .output_type = o->output_type, .embedding_type = o->embedding_type,
                                                .overrides = overrides, .n_overrides = o->tensor_types.n, .pure = o->pure};
     if (!rc && eng_quantize_open(&q, path, &params, &e) != ENG_OK)
-        rc = fail_engine(&e, err);
+        rc = mb_engine_fail(&e, err);
     if (!rc) {
         const struct eng_quantize_totals *t = eng_quantize_totals(q);
         if (o->dry_run)

@@ -22,17 +22,18 @@ struct room {
 };
 
 static const struct room rooms[] = {
-    {"engine", NULL, {"eng/", "base/", "model/", "arch/", "types/", "kernels/", "run/", "exit/", "reduce/", NULL}},
+    {"engine", NULL, {"eng/", "base/", "model/", "arch/", "types/", "kernels/", "run/", "exit/", "reduce/", "quantize/", NULL}},
     {"harness/base", NULL, {"base/", NULL}},
     {"workloads", NULL, {"base/", "workloads/", NULL}},
     {"runners", NULL, {"base/", "runners/", "eng/engine.h", NULL}},
     {"collectors", NULL, {"base/", "collectors/", NULL}},
     {"db", NULL, {"base/", "db/", NULL}},
     {"plots", NULL, {"base/", "plots/", NULL}},
-    {"harness", "base", {"base/", "harness/", "workloads/", "runners/", "collectors/", "db/", "plots/", "eng/engine.h", NULL}},
+    {"harness", "base", {"base/", "harness/", "workloads/", "runners/", "collectors/", "db/", "plots/", "eng/engine.h", "eng/quantize.h", NULL}},
 };
 
 static const char *const project_prefixes[] = {"eng/",        "base/",    "model/",      "types/", "kernels/", "run/",     "exit/", "reduce/", "arch/",
+                                               "quantize/",
                                                "backends/",   "harness/", "workloads/",  "runners/", "collectors/", "db/", "plots/", "farm/"};
 
 static bool starts_with(const char *text, const char *prefix)
