@@ -80,8 +80,8 @@ static uint8_t *inflate_member(const uint8_t *from, size_t n_from, size_t n_to)
     return to;
 }
 
-/* The member's bytes, found through the central directory at the end of the file. */
-static uint8_t *zip_member(const uint8_t *zip, size_t n_zip, const char *name, size_t *n)
+/* The member's entry in the central directory at the end of the file, or NULL. */
+static const uint8_t *zip_entry(const uint8_t *zip, size_t n_zip, const char *name)
 {
     size_t end = n_zip - 22;
     while (end > 0 && u32(zip + end) != 0x06054b50)
@@ -89,19 +89,25 @@ static uint8_t *zip_member(const uint8_t *zip, size_t n_zip, const char *name, s
     const uint8_t *entry = zip + u32(zip + end + 16);
     for (uint32_t i = u16(zip + end + 10); i > 0; i--) {
         const uint32_t n_name = u16(entry + 28);
-        if (n_name == strlen(name) && memcmp(entry + 46, name, n_name) == 0) {
-            const uint8_t *local = zip + u32(entry + 42), *data = local + 30 + u16(local + 26) + u16(local + 28);
-            *n = u32(entry + 24);
-            if (u16(entry + 10) == 8)
-                return inflate_member(data, u32(entry + 20), *n);
-            uint8_t *copy = malloc(*n + 1);
-            memcpy(copy, data, *n);
-            return copy;
-        }
+        if (n_name == strlen(name) && memcmp(entry + 46, name, n_name) == 0)
+            return entry;
         entry += 46 + n_name + u16(entry + 30) + u16(entry + 32);
     }
-    fail("no such member", name);
     return NULL;
+}
+
+static uint8_t *zip_member(const uint8_t *zip, size_t n_zip, const char *name, size_t *n)
+{
+    const uint8_t *entry = zip_entry(zip, n_zip, name);
+    if (!entry)
+        fail("no such member", name);
+    const uint8_t *local = zip + u32(entry + 42), *data = local + 30 + u16(local + 26) + u16(local + 28);
+    *n = u32(entry + 24);
+    if (u16(entry + 10) == 8)
+        return inflate_member(data, u32(entry + 20), *n);
+    uint8_t *copy = malloc(*n + 1);
+    memcpy(copy, data, *n);
+    return copy;
 }
 
 float *golden_npz(const char *below, const char *member, size_t *n)
@@ -129,4 +135,17 @@ float *golden_npz(const char *below, const char *member, size_t *n)
     free(zip);
     free(npy);
     return x;
+}
+
+bool golden_npz_has(const char *below, const char *member)
+{
+    char path[GOLDEN_PATH], name[128];
+    size_t n_zip;
+    if (!golden_path(path, below))
+        fail("missing", path);
+    snprintf(name, sizeof name, "%s.npy", member);
+    uint8_t *zip = read_whole(path, &n_zip);
+    const bool has = zip_entry(zip, n_zip, name) != NULL;
+    free(zip);
+    return has;
 }

@@ -21,5 +21,6 @@ json_t *golden_json(const char *below);      /* a whole file; asserts; json_decr
 /** golden_npz() - one float32 or int32 array of an .npz (zip with stored or deflated members), as floats; asserts. free() it.
  *  *n receives its elements. */
 float *golden_npz(const char *below, const char *member, size_t *n);
+bool golden_npz_has(const char *below, const char *member);
 
 #endif

@@ -454,8 +454,8 @@ static void unsupported_models_are_named(void **state)
 
     b = gguf_build_new();
     gguf_build_llama(b, &small);
-    gguf_build_u32(b, "llama.expert_count", 8);
-    refuse(b, "llama.expert_count");
+    gguf_build_u32(b, "llama.attention.kv_lora_rank", 8);
+    refuse(b, "key 'llama.attention.kv_lora_rank' has no meaning here for architecture 'llama'");
 
     b = gguf_build_new();
     gguf_build_llama(b, &small);

@@ -51,7 +51,7 @@ static void load_layer_norm(struct eng_load *l, uint32_t i, const char *name, en
     if (l->arch->flags & ENG_NORM_PLAIN)
         plain_norm(l, norm);
     else
-        eng_load_norm(l, i, name, need, l->m->hp.d_model, 1, norm);
+        eng_load_norm(l, i, name, need, l->m->hp.d_model, norm);
 }
 
 static void load_norms(struct eng_load *l, uint32_t i)
@@ -60,7 +60,13 @@ static void load_norms(struct eng_load *l, uint32_t i)
     struct eng_layer *layer = &l->m->layers[i];
     if (!(flags & ENG_NO_PRE_NORM))
         load_layer_norm(l, i, "attn_norm", ENG_REQUIRED, &layer->attn_norm);
-    if (!(flags & (ENG_NO_PRE_NORM | ENG_NO_FFN_NORM)) && layer->channel)
+    if (flags & ENG_NO_FFN_NORM && eng_load_has(l, i, "attn_norm_2.weight")) {
+        layer->ffn_norm = layer->attn_norm;
+        load_layer_norm(l, i, "attn_norm_2", ENG_REQUIRED, &layer->attn_norm);
+    }
+    if (flags & ENG_FFN_NORM_MAYBE && !eng_load_has(l, i, "ffn_norm.weight"))
+        layer->parallel = true;
+    else if (!(flags & (ENG_NO_PRE_NORM | ENG_NO_FFN_NORM)) && layer->channel)
         load_layer_norm(l, i, "ffn_norm", ENG_REQUIRED, &layer->ffn_norm);
     if (flags & ENG_POST_NORM) {
         load_layer_norm(l, i, "post_attention_norm", ENG_REQUIRED, &layer->attn_post_norm);
@@ -71,6 +77,8 @@ static void load_norms(struct eng_load *l, uint32_t i)
 static void load_layer(struct eng_load *l, uint32_t i)
 {
     struct eng_layer *layer = &l->m->layers[i];
+    if (l->arch->keys & ENG_KEYS_EXPERTS && i >= l->m->hp.moe.n_dense_lead && eng_load_has(l, i, "ffn_gate_inp.weight"))
+        layer->channel = &eng_chan_moe;
     if (l->arch->layer)
         l->arch->layer(l, i);
     if (l->rc == ENG_OK && !layer->mixer)
@@ -101,7 +109,7 @@ static void load_ends(struct eng_load *l)
             hp->rope[0].factors = eng_load_vector(l, ENG_NO_LAYER, "rope_factors_short.weight", ENG_OPTIONAL, n_factors);
             hp->rope[0].factors_long = eng_load_vector(l, ENG_NO_LAYER, "rope_factors_long.weight", ENG_OPTIONAL, n_factors);
         }
-        if (l->arch->rope_base_local == 0) {
+        if (!(l->arch->flags & ENG_LOCAL_UNSCALED)) {
             hp->rope[1].factors = hp->rope[0].factors;
             hp->rope[1].factors_long = hp->rope[0].factors_long;
         }

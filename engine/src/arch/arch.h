@@ -51,7 +51,9 @@ struct eng_block_ops {
 void eng_layer_defaults(const struct eng_hparams *hp, struct eng_layer *layer, bool windowed);
 
 extern const struct eng_block_ops eng_mix_attention; /* layer.attn, attn_q/k/v/output */
+extern const struct eng_block_ops eng_mix_mla;       /* multi-head latent attention */
 extern const struct eng_block_ops eng_chan_ffn;      /* layer.ffn_gate/up/down, hp.activation */
+extern const struct eng_block_ops eng_chan_moe;      /* mixture of experts, shared experts */
 
 /* Keys that change what is computed: read where the family has them, refused elsewhere (keys.c). */
 enum eng_key_group {
@@ -68,8 +70,8 @@ enum eng_key_group {
 
 /* What the row says about tensors. */
 enum eng_arch_flags {
-    ENG_BIAS_NORM = 1 << 0,      /* norms have biases, all of them; without: none has */
-    ENG_BIAS_QKV = 1 << 1,       /* required; without these flags such a bias is added where the file has one */
+    ENG_BIAS_NORM = 1 << 0,      /* biases that are required; without these flags one is added where the file has it */
+    ENG_BIAS_QKV = 1 << 1,
     ENG_BIAS_OUT = 1 << 2,
     ENG_BIAS_FFN = 1 << 3,
     ENG_BIAS_HEAD = 1 << 4,
@@ -84,9 +86,12 @@ enum eng_arch_flags {
     ENG_EMBD_NORM = 1 << 12,     /* token_embd_norm */
     ENG_EMBD_SQRT = 1 << 13,     /* embeddings times sqrt(d_model) */
     ENG_POSITIONS = 1 << 14,     /* position_embd */
-    ENG_NO_FFN_NORM = 1 << 15,   /* one norm for both blocks, or two as attn_norm_2 (Falcon) */
+    ENG_NO_FFN_NORM = 1 << 15,   /* one norm for both blocks; Falcon's second is attn_norm_2, attention's own */
+    ENG_FFN_NORM_MAYBE = 1 << 19,/* a layer without ffn_norm has its blocks side by side, with one norm (StableLM 2) */
     ENG_UNTIED = 1 << 16,        /* output.weight is required */
-    ENG_TIED = 1 << 17           /* output.weight is not a part */
+    ENG_TIED = 1 << 17,          /* output.weight is not a part */
+    ENG_LOCAL_UNSCALED = 1 << 20,/* RoPE of layers with a window is not stretched: no scaling, no factors */
+    ENG_MOE_NORMALISED = 1 << 21 /* weights of the chosen experts sum to 1, where no key says otherwise */
 };
 
 struct eng_arch {

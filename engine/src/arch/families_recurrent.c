@@ -102,7 +102,7 @@ static void rwkv_layer(struct eng_load *l, uint32_t i, const struct eng_block_op
     struct eng_layer *layer = &l->m->layers[i];
     layer->mixer = mixer;
     layer->channel = channel;
-    eng_load_norm(l, i, "attn_norm_2", ENG_REQUIRED, l->m->hp.d_model, 1, &layer->ffn_norm);
+    eng_load_norm(l, i, "attn_norm_2", ENG_REQUIRED, l->m->hp.d_model, &layer->ffn_norm);
 }
 
 /* Files for half-precision programs halve the residual stream every few layers; their later output matrices are halved to match. */

@@ -269,8 +269,9 @@ static void read_rope(struct eng_load *l)
         eng_load_fail(l, ENG_EFORMAT, "%s.rope.dimension_count is %" PRIu32 "; it must be even, from 2 to the head size %" PRIu32,
                       l->arch->name, rope->n_rot, hp->d_head);
     hp->rope[1] = *rope;
-    if (l->arch->rope_base_local > 0) { /* layers with a window are turned as if nothing had been stretched */
+    if (l->arch->rope_base_local > 0)
         hp->rope[1].base = l->arch->rope_base_local;
+    if (l->arch->flags & ENG_LOCAL_UNSCALED) {
         hp->rope[1].scale = hp->rope[1].magnitude = 1;
         hp->rope[1].yarn = false;
     }
@@ -332,11 +333,16 @@ void eng_load_hparams(struct eng_load *l)
     hp->alibi_max = a->alibi_max;
     hp->parallel = (a->flags & ENG_PARALLEL) != 0;
     hp->moe.scale = 1;
+    hp->moe.normalise = (a->flags & ENG_MOE_NORMALISED) != 0;
     read_sizes(l);
     read_heads(l);
     read_head_sizes(l);
     read_keys(l);
     read_rope(l);
+    float *const factors[] = {&hp->embd_scale, &hp->residual_scale, &hp->logit_scale, &hp->moe.scale};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++)
+        if (*factors[i] == 0.0f) /* files write 0 for: not used */
+            *factors[i] = 1;
     if (l->rc == ENG_OK && a->flags & ENG_EMBD_SQRT)
         hp->embd_scale = sqrtf((float)hp->d_model);
     if (l->rc == ENG_OK && a->read)

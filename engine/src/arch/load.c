@@ -185,8 +185,9 @@ const float *eng_load_vector(struct eng_load *l, uint32_t i_layer, const char *n
     return NULL;
 }
 
-bool eng_load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t n, uint32_t n_heads,
-                   struct eng_norm *norm)
+/* A norm over groups of n; @n_heads: groups that may have weights of their own. */
+static bool load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, enum eng_need need_bias, uint32_t n,
+                      uint32_t n_heads, struct eng_norm *norm)
 {
     const struct eng_hparams *hp = &l->m->hp;
     char weight[64], bias[64], full[NAME_BYTES];
@@ -204,6 +205,17 @@ bool eng_load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum 
     if (each && t->ne[0] != n) /* [heads x size]: over the whole row; [size][heads]: each head apart */
         norm->n = n * n_heads;
     norm->w = as_floats(l, t);
-    norm->b = eng_load_vector(l, i_layer, bias, l->arch->flags & ENG_BIAS_NORM && n_heads == 1 ? ENG_REQUIRED : ENG_OPTIONAL, t->n_elems);
+    norm->b = eng_load_vector(l, i_layer, bias, need_bias, t->n_elems);
     return l->rc == ENG_OK;
+}
+
+bool eng_load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t n, struct eng_norm *norm)
+{
+    return load_norm(l, i_layer, name, need, l->arch->flags & ENG_BIAS_NORM ? ENG_REQUIRED : ENG_OPTIONAL, n, 1, norm);
+}
+
+bool eng_load_head_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t d_head, uint32_t n_heads,
+                        struct eng_norm *norm)
+{
+    return load_norm(l, i_layer, name, need, ENG_OPTIONAL, d_head, n_heads, norm);
 }

@@ -59,10 +59,16 @@ bool eng_load_experts(struct eng_load *l, uint32_t i_layer, const char *name, en
 /** eng_load_vector() - n elements of any shape whose last dimensions are 1, or [a][b] with a b = n, as f32; f32 in place, others
  *  converted. NULL when absent or failed. */
 const float *eng_load_vector(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint64_t n);
-/** eng_load_norm() - "<name>.weight" and, for families with ENG_BIAS_NORM, "<name>.bias", over groups of @n. The weights are n, or
- *  n_heads n (one set per head), or the norm is over whole rows of n_heads n: as the tensor's shape says. n_heads 1: n only. */
-bool eng_load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t n, uint32_t n_heads,
-                   struct eng_norm *norm);
+/** eng_load_norm() - "<name>.weight" and "<name>.bias" (required of families with ENG_BIAS_NORM) over @n. False when absent or failed. */
+bool eng_load_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t n, struct eng_norm *norm);
+/** eng_load_head_norm() - of q or k: per head with d_head weights for all or [d_head][n_heads] for each, or over the whole row with
+ *  [n_heads d_head], as the tensor's shape says. */
+bool eng_load_head_norm(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t d_head, uint32_t n_heads,
+                        struct eng_norm *norm);
+
+/** eng_mla_read(), eng_mla_layer() - eng_arch.read and .layer of families with multi-head latent attention (mix_mla.c). */
+void eng_mla_read(struct eng_load *l);
+void eng_mla_layer(struct eng_load *l, uint32_t i_layer);
 
 /** eng_load_tensors() - embedding, layers (norms, mixer, channel), head; refuses tensors that nobody asked for. */
 void eng_load_tensors(struct eng_load *l);

@@ -43,8 +43,8 @@ static void load(struct eng_load *l, uint32_t i)
     const enum eng_need qk_norm = l->arch->flags & ENG_QK_NORM ? ENG_REQUIRED : ENG_OPTIONAL;
     load_qkv(l, i);
     if (l->arch->flags & (ENG_QK_NORM | ENG_QK_NORM_MAYBE)) {
-        eng_load_norm(l, i, "attn_q_norm", qk_norm, w->attn.d_k, w->attn.n_heads, &w->q_norm);
-        eng_load_norm(l, i, "attn_k_norm", qk_norm, w->attn.d_k, w->attn.n_heads_kv, &w->k_norm);
+        eng_load_head_norm(l, i, "attn_q_norm", qk_norm, w->attn.d_k, w->attn.n_heads, &w->q_norm);
+        eng_load_head_norm(l, i, "attn_k_norm", qk_norm, w->attn.d_k, w->attn.n_heads_kv, &w->k_norm);
     }
     eng_load_matrix(l, i, "attn_output.weight", ENG_REQUIRED, l->m->hp.d_model, (uint64_t)w->attn.n_heads * w->attn.d_v, &w->attn_output);
     load_bias(l, i, "attn_output.bias", ENG_BIAS_OUT, l->m->hp.d_model, &w->bias_o);

@@ -26,7 +26,7 @@ static void load_norms(struct eng_load *l, uint32_t i, struct mamba *w)
     w->norm_dt_b_c = hp->ssm.norm_dt_b_c || eng_load_has(l, i, "ssm_dt_norm.weight");
     for (int k = 0; k < 3 && w->norm_dt_b_c; k++) {
         w->norms[k] = (struct eng_norm){.kind = ENG_NORM_RMS, .eps = hp->norm_eps, .n = widths[k], .n_weights = widths[k]};
-        eng_load_norm(l, i, names[k], hp->ssm.norm_dt_b_c ? ENG_OPTIONAL : ENG_REQUIRED, widths[k], 1, &w->norms[k]);
+        eng_load_norm(l, i, names[k], hp->ssm.norm_dt_b_c ? ENG_OPTIONAL : ENG_REQUIRED, widths[k], &w->norms[k]);
     }
 }
 

@@ -27,6 +27,6 @@ set(ENG_MODEL_SOURCES
     src/model/bpe.c src/model/tokenizer.c src/model/detokenizer.c src/model/chat.c
     src/model/model.c src/model/weights.c src/model/open_gguf.c src/model/open_llama2c.c
     src/arch/arch.c src/arch/keys.c src/arch/load.c src/arch/families.c
-    src/arch/mix_attention.c src/arch/chan_ffn.c
+    src/arch/mix_attention.c src/arch/mix_mla.c src/arch/chan_ffn.c src/arch/chan_moe.c
     src/arch/families_recurrent.c src/arch/recurrent.c src/arch/recurrent_load.c src/arch/mix_mamba.c src/arch/mix_mamba2.c
     src/arch/mix_shortconv.c src/arch/mix_rwkv6.c src/arch/mix_rwkv7.c src/arch/chan_rwkv.c)
