@@ -60,7 +60,7 @@ static void load_norms(struct eng_load *l, uint32_t i)
     struct eng_layer *layer = &l->m->layers[i];
     if (!(flags & ENG_NO_PRE_NORM))
         load_layer_norm(l, i, "attn_norm", ENG_REQUIRED, &layer->attn_norm);
-    if (flags & ENG_NO_FFN_NORM && eng_load_has(l, i, "attn_norm_2.weight")) {
+    if (flags & ENG_ATTN_NORM_2 && eng_load_has(l, i, "attn_norm_2.weight")) {
         layer->ffn_norm = layer->attn_norm;
         load_layer_norm(l, i, "attn_norm_2", ENG_REQUIRED, &layer->attn_norm);
     }

@@ -86,7 +86,8 @@ enum eng_arch_flags {
     ENG_EMBD_NORM = 1 << 12,     /* token_embd_norm */
     ENG_EMBD_SQRT = 1 << 13,     /* embeddings times sqrt(d_model) */
     ENG_POSITIONS = 1 << 14,     /* position_embd */
-    ENG_NO_FFN_NORM = 1 << 15,   /* one norm for both blocks; Falcon's second is attn_norm_2, attention's own */
+    ENG_NO_FFN_NORM = 1 << 15,   /* one norm for both blocks */
+    ENG_ATTN_NORM_2 = 1 << 22,   /* a layer with attn_norm_2 has it for attention, and attn_norm for its feed-forward block (Falcon 40B) */
     ENG_FFN_NORM_MAYBE = 1 << 19,/* a layer without ffn_norm has its blocks side by side, with one norm (StableLM 2) */
     ENG_UNTIED = 1 << 16,        /* output.weight is required */
     ENG_TIED = 1 << 17,          /* output.weight is not a part */

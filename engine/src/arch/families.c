@@ -219,7 +219,7 @@ const struct eng_arch eng_arch_starcoder2 = {
 
 const struct eng_arch eng_arch_falcon = {
     .name = "falcon", .norm = ENG_NORM_LAYER, .rope = ENG_ROPE_HALVES, .activation = ENG_GELU,
-    .flags = ENG_BIAS_NORM | ENG_PLAIN_FFN | ENG_PARALLEL | ENG_NO_FFN_NORM,
+    .flags = ENG_BIAS_NORM | ENG_PLAIN_FFN | ENG_PARALLEL | ENG_NO_FFN_NORM | ENG_ATTN_NORM_2,
 };
 
 const struct eng_arch eng_arch_mpt = {
