@@ -7,6 +7,7 @@ target_link_libraries(eng_test_files PUBLIC eng)
 
 mb_add_test(NAME test_gguf SOURCES test_gguf.c LIBS eng_test_files)
 mb_add_test(NAME test_gguf_open SOURCES test_gguf_open.c LIBS eng_test_files)
+mb_add_test(NAME test_recurrent SOURCES test_recurrent.c gguf_recurrent.c LIBS eng_test_files LABELS threads)
 mb_add_test(NAME test_llama2c SOURCES test_llama2c.c LIBS eng_test_files LABELS golden)
 mb_add_test(NAME test_tokenizer SOURCES test_tokenizer.c LIBS eng_test_files)
 mb_add_test(NAME test_chat_template SOURCES test_chat_template.c LIBS eng_test_files)

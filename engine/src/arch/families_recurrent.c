@@ -55,6 +55,16 @@ const struct eng_arch eng_arch_lfm2 = {
     .read = read_lfm2, .layer = lfm2_layer,
 };
 
+static void jamba_layer(struct eng_load *l, uint32_t i)
+{
+    if (!has_attention(l, i))
+        l->m->layers[i].mixer = &eng_mix_mamba;
+}
+
+const struct eng_arch eng_arch_jamba = {
+    .name = "jamba", .norm = ENG_NORM_RMS, .activation = ENG_SILU, .keys = ENG_KEYS_EXPERTS, .read = read_mamba, .layer = jamba_layer,
+};
+
 /* IBM Granite 4: scales as in Granite (0 = none), Mamba-2 layers, RoPE only where the file asks for it. */
 static void read_granitehybrid(struct eng_load *l)
 {

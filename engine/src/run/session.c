@@ -195,6 +195,9 @@ static int choose_all(struct eng_session *s, const struct eng_session_params *p,
     s->exit_choice = choice[ENG_FAMILY_EXIT];
     s->reduce.ops = eng_reduce_find(&choice[ENG_FAMILY_REDUCE]);
     s->reduce.method = choice[ENG_FAMILY_REDUCE];
+    if (s->reduce.ops != &eng_reduce_none && eng_model_recurrent(s->model))
+        return eng_fail(err, ENG_ENOTSUP, "%s drops tokens from the cache, but %s keeps a running state of all of them",
+                        s->reduce.method.info->name, s->model->info.arch);
     return s->exit->check ? s->exit->check(&s->exit_choice, s->model, err) : ENG_OK;
 }
 
