@@ -137,6 +137,7 @@ struct eng_model_params { /* zeroed = defaults */
     const char *quant;           /* method of ENG_FAMILY_QUANT: NULL or "file", or a format of eng/quantize.h: "q4_k_m" */
     uint32_t n_threads;          /* for requantizing and packing; 0 = 1 */
     struct eng_observer observer;/* LOAD_BEGIN, LOAD_END */
+    bool vocab_only;             /* no weights, any architecture: for text and ids; such a model opens no session */
 };
 
 struct eng_type_share { enum eng_type type; uint32_t n_tensors; uint64_t n_weights, n_bytes; };

@@ -47,11 +47,12 @@ static int load(struct eng_model *m, const char *path, const struct eng_model_pa
     m->map = (void *)(uintptr_t)file.data; /* unmapped by eng_model_close() */
     m->map_bytes = file.n_bytes;
     m->info.file_bytes = file.n_bytes;
-    if (file.n_bytes)
+    m->vocab_only = params->vocab_only;
+    if (file.n_bytes && !m->vocab_only)
         (void)madvise(m->map, m->map_bytes, MADV_WILLNEED);
     bool is_gguf = file.n_bytes >= 4 && memcmp(file.data, "GGUF", 4) == 0;
     rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, err);
-    if (rc == ENG_OK)
+    if (rc == ENG_OK && !m->vocab_only)
         rc = eng_weights_prepare(m, params->quant, params->n_threads, err);
     eng_share_sort(m->info.stored);
     eng_share_sort(m->info.executed);

@@ -127,6 +127,7 @@ struct eng_named_matrix { /* rows of the same name, one after the other, are vie
 };
 
 struct eng_model {
+    bool vocab_only; /* nothing but info and vocab is there */
     struct eng_model_info info;
     const struct eng_arch *arch;
     struct eng_hparams hp;

@@ -5,7 +5,7 @@
 #include "model/mapped_file.h"
 #include "model/model.h"
 
-/** eng_open_gguf() - @file stays mapped as long as the model lives. */
+/** eng_open_gguf() - @file stays mapped as long as the model lives. With model->vocab_only: info and vocabulary, of any architecture. */
 int eng_open_gguf(struct eng_model *model, const struct eng_mapped_file *file, struct eng_error *err) ENG_MUST_CHECK;
 
 /** eng_open_llama2c() - @path: to find the tokenizer beside the file. */

@@ -51,6 +51,15 @@ static void count_stored(struct eng_load *l)
     }
 }
 
+static void load_weights(struct eng_load *l)
+{
+    l->used = eng_load_alloc(l, (size_t)l->g->n_tensors, sizeof *l->used);
+    if (l->rc == ENG_OK)
+        eng_load_tensors(l);
+    if (l->rc == ENG_OK)
+        count_stored(l);
+}
+
 int eng_open_gguf(struct eng_model *model, const struct eng_mapped_file *file, struct eng_error *err)
 {
     struct eng_gguf g;
@@ -58,21 +67,21 @@ int eng_open_gguf(struct eng_model *model, const struct eng_mapped_file *file, s
     if (rc != ENG_OK)
         return rc;
     struct eng_load l = {.g = &g, .m = model, .arena = model->arena, .err = err};
-    l.used = eng_load_alloc(&l, (size_t)g.n_tensors, sizeof *l.used);
-    find_arch(&l);
-    if (l.rc == ENG_OK)
+    if (model->vocab_only)
+        model->info.arch = read_text(&l, "general.architecture", "");
+    else
+        find_arch(&l);
+    if (l.rc == ENG_OK && !model->vocab_only)
         eng_load_hparams(&l);
     if (l.rc == ENG_OK)
         l.rc = eng_vocab_from_gguf(&model->vocab, &g, model->arena, err);
-    if (l.rc == ENG_OK) {
+    if (l.rc == ENG_OK)
         model->hp.n_vocab = model->vocab->n_tokens;
-        eng_load_tensors(&l);
-    }
+    if (l.rc == ENG_OK && !model->vocab_only)
+        load_weights(&l);
     read_texts(&l);
-    if (l.rc == ENG_OK) {
-        count_stored(&l);
+    if (l.rc == ENG_OK)
         eng_fill_info(model);
-    }
     eng_gguf_release(&g);
     return l.rc;
 }

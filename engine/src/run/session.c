@@ -238,6 +238,8 @@ int eng_session_open(struct eng_session **out, struct eng_model *model, const st
     *out = NULL;
     if (p->n_threads > MAX_THREADS)
         return eng_fail(err, ENG_EINVAL, "%u threads are out of range (1 to %d)", p->n_threads, MAX_THREADS);
+    if (model->vocab_only)
+        return eng_fail(err, ENG_EINVAL, "the model was opened for its vocabulary only: it has no weights to run");
     struct eng_session *s = calloc(1, sizeof *s);
     if (!s)
         return eng_fail(err, ENG_ENOMEM, "no memory for a session");
