@@ -14,6 +14,10 @@ need_packages "build and tests" $MB_BUILD_PACKAGES $MB_RUN_PACKAGES $MB_TEST_PAC
 if ! "$top/scripts/quickstart.sh" --model-only >/dev/null; then
   say "the default model is not here and could not be fetched: tests that need it are skipped"
 fi
+# More models only on request: MELTBENCH_TEST_MODELS="gemma3-270m" (217 MiB, with terms of its own). What is in the cache is tested.
+for model in ${MELTBENCH_TEST_MODELS:-}; do
+  "$top/scripts/get_model.sh" "$model" >/dev/null || say "the model $model could not be fetched: tests that need it are skipped"
+done
 if [ ! -d "${MELTBENCH_TEST_DATA:-$top/../shared/data}" ]; then
   say "no ../shared/data here: tests that compare with its reference values are skipped"
 fi
