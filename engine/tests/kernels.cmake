@@ -1,5 +1,5 @@
 # Types, kernels, pool. These tests see the engine's inside.
-mb_add_test(NAME test_types SOURCES test_types.c LIBS eng LABELS golden)
+mb_add_test(NAME test_types SOURCES test_types.c type_golden.c LIBS eng)
 mb_add_test(NAME test_types_golden SOURCES test_types_golden.c type_golden.c LIBS eng)
 mb_add_test(NAME test_types_expand SOURCES test_types_expand.c type_golden.c LIBS eng)
 mb_add_test(NAME test_kernels SOURCES test_kernels.c LIBS eng)

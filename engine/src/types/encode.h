@@ -75,6 +75,14 @@ static inline float eng_ternary(const float *x, size_t n, uint8_t *code)
     return d;
 }
 
+/** eng_whole() - the nearest whole number in [low, high], ties to even; NaN: low. */
+static inline int eng_whole(float v, int low, int high)
+{
+    if (!(v > (float)low))
+        return low;
+    return v >= (float)high ? high : (int)lrintf(v);
+}
+
 /** eng_join_nibbles() - the inverse of eng_split_nibbles(): low four bits of 2 n codes in n bytes. */
 static inline void eng_join_nibbles(const uint8_t *code, size_t n, uint8_t *q)
 {

@@ -1,5 +1,6 @@
 /* type_q5_k.c - q4_k with a fifth bit. */
 #include "types/block.h"
+#include "types/encode.h"
 #include "types/expand.h"
 #include "types/kquant.h"
 #include "types/types.h"
@@ -20,7 +21,29 @@ static void decode(const void *blocks, float *x, size_t n)
     eng_decode_expanded(expand, ENG_SUPER_BLOCK, sizeof(struct eng_block_q5_k), blocks, x, n);
 }
 
+static const struct eng_k_affine_rule rule = {{-1.2f, 0.3f, 16}, 31, 32, 63};
+
+static void encode(const float *x, void *blocks, size_t n)
+{
+    struct eng_block_q5_k *b = blocks;
+    for (size_t i = 0; i < n / ENG_SUPER_BLOCK; i++, b++, x += ENG_SUPER_BLOCK) {
+        struct eng_k_affine fit;
+        eng_k_affine(x, &rule, &fit);
+        eng_half_store(b->d, fit.d);
+        eng_half_store(b->dmin, fit.dmin);
+        eng_k_pack(fit.s, fit.m, b->scales);
+        for (int k = 0; k < 4; k++)
+            eng_join_nibbles(fit.code + 64 * k, 32, b->q[k]);
+        for (int l = 0; l < 32; l++) {
+            uint32_t bits = 0;
+            for (int k = 0; k < 8; k++)
+                bits |= (fit.code[32 * k + l] >> 4 & 1u) << k;
+            b->high[l] = (uint8_t)bits;
+        }
+    }
+}
+
 extern const struct eng_type_traits eng_type_q5_k;
 const struct eng_type_traits eng_type_q5_k = {
-    ENG_TYPE_Q5_K, "q5_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q5_k), decode, NULL, expand,
+    ENG_TYPE_Q5_K, "q5_k", ENG_SUPER_BLOCK, sizeof(struct eng_block_q5_k), decode, encode, expand,
 };
