@@ -78,7 +78,7 @@ static void test_encode(void **state)
     for_all(check_encode);
 }
 
-/* Formats whose quantizer searches: an error at most half a percent above ggml's, on each input. Ours is lower, in fact: docs/formats.md. */
+/* Formats whose quantizer searches: an error at most half a percent above ggml's, on each input. Ours is lower: docs/formats.md. */
 static void check_error(const struct eng_type_traits *traits, const char *input, const struct type_golden *g)
 {
     static uint8_t bytes[TYPE_GOLDEN_N * 4];

@@ -40,7 +40,8 @@ float eng_fit_signed(const float *x, const float *w, size_t n, int low, int high
 /** eng_fit_table() - x[i] ~ scale value[q] for 16 rising values; as eng_fit_signed() with low = value[0], high = value[15]. */
 float eng_fit_table(const float *x, const float *w, size_t n, const int8_t value[16], const struct eng_tries *tries);
 
-/** eng_whole_codes() - code = the nearest whole number to (x - min) / scale in [low, high], less low; NaN gets 0; scale 0: all that of 0. */
+/** eng_whole_codes() - code = the nearest whole number to (x - min) / scale in [low, high], less low. NaN gets 0; scale 0: every code is
+ *  that of a whole number 0. */
 void eng_whole_codes(const float *x, size_t n, float scale, float min, int low, int high, uint8_t *code);
 
 /** eng_least_error() - which of @n_pairs (a multiple of 4, at most ENG_MAX_TRIES) gives the least sum w (x - scale q - min)^2 when every
