@@ -75,7 +75,7 @@ CREATE TABLE cell (                   -- one configuration within a run
   cache_type_v    TEXT GENERATED ALWAYS AS (config ->> '$.axes.cache_type_v') VIRTUAL,
   early_exit      TEXT GENERATED ALWAYS AS (config ->> '$.axes.early_exit') VIRTUAL,
   token_reduction TEXT GENERATED ALWAYS AS (config ->> '$.axes.token_reduction') VIRTUAL,
-  cpu_mask        TEXT GENERATED ALWAYS AS (coalesce(config ->> '$.axes.cpu_mask', 'auto')) VIRTUAL,
+  cpu_mask        TEXT GENERATED ALWAYS AS (coalesce(config ->> '$.axes.cpu_mask', 'all')) VIRTUAL,
   runner          TEXT GENERATED ALWAYS AS (config ->> '$.runner') VIRTUAL,
   workload        TEXT GENERATED ALWAYS AS (config ->> '$.workload') VIRTUAL,
   options         TEXT GENERATED ALWAYS AS (config -> '$.options') VIRTUAL,

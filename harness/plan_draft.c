@@ -79,6 +79,7 @@ int mb_axis_family(enum mb_axis axis)
     case MB_AXIS_TOKEN_REDUCTION: return ENG_FAMILY_REDUCE;
     case MB_AXIS_MODEL:
     case MB_AXIS_THREADS:
+    case MB_AXIS_CPU_MASK:
     case MB_AXIS_N: break;
     }
     return -1;
@@ -109,6 +110,9 @@ static int add_canonical(struct mb_plan_list *values, enum mb_axis axis, const c
     json_decref(utf8);
     if (row->kind == MB_AXIS_KIND_COUNT && !is_auto && strtoull(text, NULL, 10) == 0)
         return mb_plan_fail(mark, err, "%s: '%s' is not a positive number", row->key, text);
+    struct eng_error no_mask = {0};
+    if (axis == MB_AXIS_CPU_MASK && eng_cpu_mask_check(text, &no_mask) == ENG_EINVAL)
+        return mb_plan_fail(mark, err, "%s", no_mask.text);
     if (family < 0 || is_auto)
         return mb_plan_list_add(values, text, mark, err);
     struct eng_method method;

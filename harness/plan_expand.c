@@ -40,6 +40,8 @@ static void resolve_axes(const struct expansion *x, const char *axis[MB_AXIS_N],
         snprintf(number, 16, "%u", x->n_cores);
         axis[MB_AXIS_THREADS] = number;
     }
+    if (strcmp(axis[MB_AXIS_CPU_MASK], "auto") == 0)
+        axis[MB_AXIS_CPU_MASK] = "cores";
     if (strcmp(axis[MB_AXIS_CACHE_TYPE_K], "auto") == 0)
         axis[MB_AXIS_CACHE_TYPE_K] = cache_type;
     if (strcmp(axis[MB_AXIS_CACHE_TYPE_V], "auto") == 0)

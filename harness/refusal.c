@@ -87,6 +87,10 @@ const char *mb_cell_refusal(const struct mb_cell *cell, char *buf, size_t cap)
     const char *reason = runner_refusal(cell, buf, cap);
     if (reason || (reason = unavailable(cell, buf, cap)))
         return reason;
+    if (eng_cpu_mask_check(cell->axis[MB_AXIS_CPU_MASK], &e)) {
+        snprintf(buf, cap, "%s", e.text);
+        return buf;
+    }
     if (!parse_all(cell, &c, &e)) {
         snprintf(buf, cap, "%s", e.text);
         return buf;

@@ -21,7 +21,8 @@ int mb_engine_open(const struct mb_cell *cell, const struct mb_engine_wish *wish
 {
     struct eng_error e = {0};
     const uint32_t n_threads = (uint32_t)strtoul(cell->axis[MB_AXIS_THREADS], NULL, 10);
-    const struct eng_model_params mp = {.quant = cell->axis[MB_AXIS_QUANT], .n_threads = n_threads, .observer = wish->observer};
+    const struct eng_model_params mp = {.quant = cell->axis[MB_AXIS_QUANT], .n_threads = n_threads, .cpu_mask = cell->axis[MB_AXIS_CPU_MASK],
+                                       .observer = wish->observer};
     *session = NULL;
     if (eng_model_open(model, cell->model_path, &mp, &e))
         return mb_engine_fail(&e, err);
@@ -31,6 +32,7 @@ int mb_engine_open(const struct mb_cell *cell, const struct mb_engine_wish *wish
     const struct eng_session_params sp = {
         .n_ctx = wish->n_ctx && wish->n_ctx < n_most ? wish->n_ctx : n_most,
         .n_threads = n_threads,
+        .cpu_mask = cell->axis[MB_AXIS_CPU_MASK],
         .backend = cell->axis[MB_AXIS_BACKEND],
         .act = cell->axis[MB_AXIS_ACT],
         .cache_type_k = cell->axis[MB_AXIS_CACHE_TYPE_K],

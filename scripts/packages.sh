@@ -2,7 +2,7 @@
 # Usage: need_packages "purpose" pkg...
 
 # What building and running meltbench takes.
-MB_BUILD_PACKAGES="gcc make cmake git pkg-config libc6-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libpcre2-dev"
+MB_BUILD_PACKAGES="gcc make cmake git pkg-config libc6-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libpcre2-dev libhwloc-dev"
 # What the quickstart adds: the figures, and pip for the default model.
 MB_RUN_PACKAGES="gnuplot-nox python3 python3-pip unzip ca-certificates"
 # What the tests add; sanitizer runtimes come with gcc.

@@ -1,5 +1,5 @@
 -- 0002.sql - format 1 to 2: where threads may run is an axis; limits of the machine; profiles by operator. See schema.sql.
-ALTER TABLE cell ADD COLUMN cpu_mask TEXT GENERATED ALWAYS AS (coalesce(config ->> '$.axes.cpu_mask', 'auto')) VIRTUAL;
+ALTER TABLE cell ADD COLUMN cpu_mask TEXT GENERATED ALWAYS AS (coalesce(config ->> '$.axes.cpu_mask', 'all')) VIRTUAL;
 
 CREATE TABLE calibration (
   id          INTEGER PRIMARY KEY,

@@ -238,7 +238,7 @@ static int open_copy(const uint8_t *bytes, size_t n, struct eng_error *err)
     file.data = copy;
     int rc = eng_open_gguf(&m, &file, err);
     if (rc == ENG_OK)
-        rc = eng_weights_prepare(&m, NULL, 1, err);
+        rc = eng_weights_prepare(&m, NULL, 1, NULL, err);
     eng_weights_release(&m);
     eng_vocab_release(m.vocab);
     eng_arena_free(m.arena);

@@ -209,7 +209,7 @@ static void a_file_of_format_1_becomes_like_a_new_one(void **state)
     char *old_shape = one_text(db, SHAPE), *new_shape = one_text(fresh, SHAPE);
     assert_string_equal(old_shape, new_shape);
     assert_non_null(strstr(new_shape, "calibration_sample.value:REAL0"));
-    text_is(db, "SELECT model || cpu_mask FROM cell", "mauto");
+    text_is(db, "SELECT model || cpu_mask FROM cell", "mall");
     free(old_shape);
     free(new_shape);
     mb_db_close(db);

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     struct eng_error err = {0};
     int rc = eng_open_gguf(&m, &file, &err);
     if (rc == ENG_OK)
-        rc = eng_weights_prepare(&m, NULL, 1, &err);
+        rc = eng_weights_prepare(&m, NULL, 1, NULL, &err);
     if (rc == ENG_OK)
         use(&m);
     else if (err.code != rc || !err.text[0] || strchr(err.text, '\n'))

@@ -30,7 +30,7 @@ static void fill_cell(struct campaign *c, size_t i, const struct campaign_cell *
 {
     static const char *const axis[MB_AXIS_N] = {[MB_AXIS_BACKEND] = "cpu", [MB_AXIS_THREADS] = "1", [MB_AXIS_QUANT] = "file",
                                                 [MB_AXIS_ACT] = "q8", [MB_AXIS_CACHE_TYPE_K] = "f16", [MB_AXIS_CACHE_TYPE_V] = "f16",
-                                                [MB_AXIS_EARLY_EXIT] = "none", [MB_AXIS_TOKEN_REDUCTION] = "none"};
+                                                [MB_AXIS_EARLY_EXIT] = "none", [MB_AXIS_TOKEN_REDUCTION] = "none", [MB_AXIS_CPU_MASK] = "cores"};
     struct mb_plan_cell *to = &c->cells[i];
     char text[400];
     c->options[i] = json_pack("{s:i, s:i, s:i}", "prompt", 16, "gen", from->gen, "depth", 0);

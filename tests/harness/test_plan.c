@@ -187,7 +187,7 @@ static void configurations_are_canonical(void **state)
 {
     (void)state;
     static const char head[] = "{\"axes\":{\"act\":\"q8\",\"backend\":\"cpu\",\"cache_type_k\":\"f16\",\"cache_type_v\":\"f16\","
-                               "\"early_exit\":\"none\",\"model\":\"null:token_us=1\",\"quant\":\"file\",\"threads\":\"3\","
+                               "\"cpu_mask\":\"cores\",\"early_exit\":\"none\",\"model\":\"null:token_us=1\",\"quant\":\"file\",\"threads\":\"3\","
                                "\"token_reduction\":\"none\"},\"data\":[\"";
     static const char tail[] = "\"],\"options\":{\"depth\":0,\"gen\":4,\"prompt\":8},\"runner\":\"null\",\"seed\":7,\"workload\":\"micro\"}";
     char hex[MB_DIGEST_HEX];

@@ -11,7 +11,7 @@
 #include "harness/plan_refusal.h"
 
 struct sample {
-    const char *backend, *quant, *exit, *reduction, *runner, *model, *workload, *options;
+    const char *backend, *quant, *exit, *reduction, *runner, *model, *workload, *options, *cpus;
     const char *reason; /* part of it; NULL: it can run */
 };
 
@@ -22,7 +22,7 @@ static const char *refusal(const struct sample *s, char *buf, size_t cap)
         .axis = {[MB_AXIS_MODEL] = s->model ? s->model : "m.gguf", [MB_AXIS_BACKEND] = s->backend ? s->backend : "cpu", [MB_AXIS_THREADS] = "1",
                  [MB_AXIS_QUANT] = s->quant ? s->quant : "file", [MB_AXIS_ACT] = "q8", [MB_AXIS_CACHE_TYPE_K] = "f16",
                  [MB_AXIS_CACHE_TYPE_V] = "f16", [MB_AXIS_EARLY_EXIT] = s->exit ? s->exit : "none",
-                 [MB_AXIS_TOKEN_REDUCTION] = s->reduction ? s->reduction : "none"},
+                 [MB_AXIS_TOKEN_REDUCTION] = s->reduction ? s->reduction : "none", [MB_AXIS_CPU_MASK] = s->cpus ? s->cpus : "cores"},
         .model_path = "", .runner = s->runner ? s->runner : "engine", .workload = s->workload ? s->workload : "micro", .options = options};
     const char *reason = mb_cell_refusal(&cell, buf, cap);
     if (reason && reason != buf) { /* static text: copied, so that the caller looks at one place */
@@ -56,6 +56,8 @@ static void reasons_are_given(void **state)
         {.model = "null:token_us=1", .reason = "a null script is no model for runner engine"},
         {.runner = "null", .model = "null", .backend = "opencl", .reason = "not available here"}, /* no borrowed feathers */
         {.exit = "no_such", .reason = "no_such"},
+        {.cpus = "all"},
+        {.cpus = "1000", .reason = "processor 1000 is not one that this process may use"},
     };
     char buf[512];
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {

@@ -43,7 +43,7 @@ void engine_rig_open(struct engine_rig *r, uint32_t n_ctx, int expected, ...)
 {
     static const char *const plain[MB_AXIS_N] = {
         [MB_AXIS_MODEL] = "tiny.gguf", [MB_AXIS_BACKEND] = "cpu", [MB_AXIS_THREADS] = "1", [MB_AXIS_QUANT] = "file", [MB_AXIS_ACT] = "q8",
-        [MB_AXIS_CACHE_TYPE_K] = "f16", [MB_AXIS_CACHE_TYPE_V] = "f16", [MB_AXIS_EARLY_EXIT] = "none", [MB_AXIS_TOKEN_REDUCTION] = "none"};
+        [MB_AXIS_CACHE_TYPE_K] = "f16", [MB_AXIS_CACHE_TYPE_V] = "f16", [MB_AXIS_EARLY_EXIT] = "none", [MB_AXIS_TOKEN_REDUCTION] = "none", [MB_AXIS_CPU_MASK] = "cores"};
     struct mb_cell cell = {.runner = "engine", .workload = "micro", .seed = 42};
     memcpy(cell.axis, plain, sizeof(plain));
     va_list ap;

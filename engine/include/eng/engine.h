@@ -136,6 +136,7 @@ struct eng_model;
 struct eng_model_params { /* zeroed = defaults */
     const char *quant;           /* method of ENG_FAMILY_QUANT: NULL or "file", or a format of eng/quantize.h: "q4_k_m" */
     uint32_t n_threads;          /* for requantizing and packing; 0 = 1 */
+    const char *cpu_mask;        /* where those threads run: see struct eng_session_params */
     struct eng_observer observer;/* LOAD_BEGIN, LOAD_END */
     bool vocab_only;             /* no weights, any architecture: for text and ids; such a model opens no session */
 };
@@ -213,7 +214,10 @@ struct eng_session;
 struct eng_session_params { /* zeroed = defaults */
     uint32_t n_ctx;           /* tokens in the cache; 0 = min(model, 2048). A reduction method may need fewer */
     uint32_t n_batch;         /* tokens per prefill batch; 0 = 512 */
-    uint32_t n_threads;       /* 0 = 1 */
+    uint32_t n_threads;       /* 0 = 1. Of more than usable processors (affinity, cgroup quota) the surplus sleeps */
+    const char *cpu_mask;     /* NULL or "cores": a thread a core, fast kinds first, memory node after node; "all": wherever the system
+                                 puts them; "performance", "efficiency": a kind of cores; "0x5", "0-3+8": within these processors.
+                                 The thread that opens the session is placed too, until it closes it */
     const char *backend;      /* methods; NULL = cpu, q8, f16, f16, none, none */
     const char *act;          /* "q8" or "f32" */
     const char *cache_type_k, *cache_type_v; /* "f16" or "f32" */
@@ -224,6 +228,9 @@ struct eng_session_params { /* zeroed = defaults */
 
 int eng_session_open(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err) ENG_MUST_CHECK;
 void eng_session_close(struct eng_session *session); /* accepts NULL */
+
+/** eng_cpu_mask_check() - can threads be placed so here? ENG_EINVAL: the text means nothing; ENG_ENOTSUP: which processor or kind is not here. */
+int eng_cpu_mask_check(const char *cpu_mask, struct eng_error *err) ENG_MUST_CHECK;
 
 struct eng_session_info {
     uint64_t kv_bytes, scratch_bytes;

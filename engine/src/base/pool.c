@@ -8,6 +8,8 @@
  */
 #include "base/pool.h"
 
+#include "base/placement.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -22,7 +24,6 @@
 #include <unistd.h>
 
 #define SPIN_NS 40000u         /* a matrix of the default model takes 5 to 50 us: a worker is still awake for the next one */
-#define SPIN_CROWDED_NS 2000u  /* more threads than cores: the one that we wait for may need this very core */
 #define PAUSES_PER_CLOCK_READ 8
 
 struct worker {
@@ -42,7 +43,9 @@ struct eng_pool {
     void *arg;
     uint32_t n_tasks;
     uint32_t n_threads;
-    uint64_t spin_ns;
+    uint32_t n_helpers;                      /* workers that can be at work at once beside the caller */
+    bool caller_is_placed;
+    cpu_set_t caller_before;                 /* its affinity, to be given back */
     struct worker *workers;                  /* [n_threads - 1] */
 };
 
@@ -110,7 +113,7 @@ static void *worker_main(void *user)
     struct eng_pool *pool = self->pool;
     uint32_t seen = 0;
     while (!atomic_load(&pool->stop)) {
-        if (!spin_while(&pool->run_number, seen, pool->spin_ns)) {
+        if (!spin_while(&pool->run_number, seen, SPIN_NS)) {
             atomic_fetch_add(&pool->n_asleep, 1); /* first this, then the futex reads run_number; announce() the other way round */
             while (atomic_load(&pool->run_number) == seen)
                 futex_wait(&pool->run_number, seen);
@@ -122,18 +125,21 @@ static void *worker_main(void *user)
     return NULL;
 }
 
-static void announce(struct eng_pool *pool, int n_wanted)
+/* Whoever is awake sees the new number by itself; sleepers are woken only as far as there are processors for them: a thread too many
+ * would take the core of one that works. (A worker that counts as awake looks once more before it sleeps.) */
+static void announce(struct eng_pool *pool, uint32_t n_wanted)
 {
     atomic_fetch_add(&pool->run_number, 1);
-    if (atomic_load(&pool->n_asleep) != 0)
-        futex_wake(&pool->run_number, n_wanted);
+    const uint32_t n_asleep = atomic_load(&pool->n_asleep), n_awake = pool->n_threads - 1 - n_asleep;
+    if (n_asleep != 0 && n_wanted > n_awake)
+        futex_wake(&pool->run_number, (int)(n_wanted - n_awake));
 }
 
 static void wait_for_pending(struct eng_pool *pool)
 {
     uint32_t left;
     while ((left = atomic_load(&pool->pending)) != 0) {
-        if (spin_while(&pool->pending, left, pool->spin_ns))
+        if (spin_while(&pool->pending, left, SPIN_NS))
             continue;
         atomic_store(&pool->caller_sleeps, 1);
         while ((left = atomic_load(&pool->pending)) != 0)
@@ -155,22 +161,35 @@ void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, 
     atomic_store(&pool->pending, n_tasks);
     const uint64_t run = (atomic_load(&pool->work) >> 32) + 1;
     atomic_store(&pool->work, run << 32 | n_tasks);
-    announce(pool, (int)(n_tasks - 1 < pool->n_threads - 1 ? n_tasks - 1 : pool->n_threads - 1));
+    announce(pool, n_tasks - 1 < pool->n_helpers ? n_tasks - 1 : pool->n_helpers);
     work_off(pool, 0);
     wait_for_pending(pool);
 }
 
-static uint32_t cores_allowed(void)
+/* A worker begins on its own processors, so that its stack lies near to it. */
+static int start_worker(struct worker *w, const cpu_set_t *cpus)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        return (uint32_t)CPU_COUNT(&set);
-    const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (uint32_t)n : 1;
+    pthread_attr_t attr;
+    int rc = pthread_attr_init(&attr);
+    if (rc != 0)
+        return rc;
+    if (cpus)
+        rc = pthread_attr_setaffinity_np(&attr, sizeof *cpus, cpus);
+    if (rc == 0)
+        rc = pthread_create(&w->thread, &attr, worker_main, w);
+    pthread_attr_destroy(&attr);
+    return rc;
 }
 
-int eng_pool_open(struct eng_pool **out, uint32_t n_threads, struct eng_error *err)
+static void place_caller(struct eng_pool *pool, const cpu_set_t *cpus)
 {
+    if (pthread_getaffinity_np(pthread_self(), sizeof pool->caller_before, &pool->caller_before) == 0)
+        pool->caller_is_placed = pthread_setaffinity_np(pthread_self(), sizeof *cpus, cpus) == 0;
+}
+
+int eng_pool_open_on(struct eng_pool **out, uint32_t n_threads, const struct eng_placement *placement, struct eng_error *err)
+{
+    const cpu_set_t *sets = placement->sets;
     *out = NULL;
     if (n_threads == 0 || n_threads > 1024)
         return eng_fail(err, ENG_EINVAL, "thread pool: %u threads asked for, 1 to 1024 are possible", n_threads);
@@ -183,20 +202,38 @@ int eng_pool_open(struct eng_pool **out, uint32_t n_threads, struct eng_error *e
     }
     memset(pool, 0, sizeof(*pool));
     pool->workers = workers;
-    pool->spin_ns = n_threads <= cores_allowed() ? SPIN_NS : SPIN_CROWDED_NS;
+    pool->n_helpers = (n_threads < placement->n_usable ? n_threads : placement->n_usable) - 1;
     pool->n_threads = n_threads;
     for (uint32_t i = 1; i < n_threads; i++) {
         struct worker *w = &workers[i - 1];
         *w = (struct worker){.pool = pool, .index = i};
-        const int rc = pthread_create(&w->thread, NULL, worker_main, w);
+        const int rc = start_worker(w, sets ? &sets[i] : NULL);
         if (rc != 0) {
             pool->n_threads = i; /* close joins those that run */
             eng_pool_close(pool);
             return eng_fail(err, ENG_ENOMEM, "thread pool: thread %u of %u does not start: %s", i + 1, n_threads, strerror(rc));
         }
     }
+    if (sets)
+        place_caller(pool, &sets[0]);
     *out = pool;
     return ENG_OK;
+}
+
+int eng_pool_open(struct eng_pool **out, uint32_t n_threads, struct eng_error *err)
+{
+    return eng_pool_open_on(out, n_threads, &(struct eng_placement){.n_usable = n_threads ? n_threads : 1}, err);
+}
+
+int eng_pool_open_masked(struct eng_pool **out, uint32_t n_threads, const char *cpu_mask, struct eng_error *err)
+{
+    struct eng_placement placement;
+    *out = NULL;
+    int rc = eng_placement_open(&placement, cpu_mask, n_threads, err);
+    if (rc == ENG_OK)
+        rc = eng_pool_open_on(out, n_threads, &placement, err);
+    eng_placement_release(&placement);
+    return rc;
 }
 
 void eng_pool_close(struct eng_pool *pool)
@@ -204,9 +241,12 @@ void eng_pool_close(struct eng_pool *pool)
     if (!pool)
         return;
     atomic_store(&pool->stop, true);
-    announce(pool, INT_MAX);
+    atomic_fetch_add(&pool->run_number, 1);
+    futex_wake(&pool->run_number, INT_MAX);
     for (uint32_t i = 1; i < pool->n_threads; i++)
         pthread_join(pool->workers[i - 1].thread, NULL);
+    if (pool->caller_is_placed)
+        (void)pthread_setaffinity_np(pthread_self(), sizeof pool->caller_before, &pool->caller_before);
     free(pool->workers);
     free(pool);
 }

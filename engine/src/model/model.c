@@ -53,7 +53,7 @@ static int load(struct eng_model *m, const char *path, const struct eng_model_pa
     bool is_gguf = file.n_bytes >= 4 && memcmp(file.data, "GGUF", 4) == 0;
     rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, err);
     if (rc == ENG_OK && !m->vocab_only)
-        rc = eng_weights_prepare(m, params->quant, params->n_threads, err);
+        rc = eng_weights_prepare(m, params->quant, params->n_threads, params->cpu_mask, err);
     eng_share_sort(m->info.stored);
     eng_share_sort(m->info.executed);
     return rc;

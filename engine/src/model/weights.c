@@ -183,12 +183,12 @@ static int prepare_all(struct preparation *p)
     return rc;
 }
 
-int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err)
+int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, const char *cpu_mask, struct eng_error *err)
 {
     struct preparation p = {.model = model, .err = err};
     int rc = choose_types(model, quant, &p.to, err);
     if (rc == ENG_OK)
-        rc = eng_pool_open(&p.pool, n_threads ? n_threads : 1, err);
+        rc = eng_pool_open_masked(&p.pool, n_threads ? n_threads : 1, cpu_mask, err);
     if (rc == ENG_OK)
         rc = prepare_all(&p);
     eng_pool_close(p.pool);

@@ -16,11 +16,12 @@ void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */
 /**
  * eng_weights_prepare() - bring all matrices into the wanted format and into the layout of the chosen kernels.
  *
+ * @cpu_mask  where the threads run: placement.h.
  * @quant  method of ENG_FAMILY_QUANT; NULL = "file". Every other is a recipe: quantize/recipe.h gives the type of each matrix, the
  *         same as `meltbench quantize` would write.
  * Fills info.executed and info.weight_bytes (before packing).
  */
-int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, struct eng_error *err) ENG_MUST_CHECK;
+int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, const char *cpu_mask, struct eng_error *err) ENG_MUST_CHECK;
 
 void eng_weights_release(struct eng_model *model);
 

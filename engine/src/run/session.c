@@ -253,7 +253,7 @@ int eng_session_open(struct eng_session **out, struct eng_model *model, const st
 
     int rc;
     if ((rc = choose_all(s, p, err)) != ENG_OK || (rc = plan_sizes(s, p, err)) != ENG_OK ||
-        (rc = eng_pool_open(&s->pool, p->n_threads ? p->n_threads : 1, err)) != ENG_OK || (rc = make_arena(s, err)) != ENG_OK) {
+        (rc = eng_pool_open_masked(&s->pool, p->n_threads ? p->n_threads : 1, p->cpu_mask, err)) != ENG_OK || (rc = make_arena(s, err)) != ENG_OK) {
         eng_session_close(s);
         return rc;
     }
