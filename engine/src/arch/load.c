@@ -111,10 +111,6 @@ bool eng_load_stack(struct eng_load *l, uint32_t i_layer, const char *name, enum
     char full[NAME_BYTES], expected[64];
     const struct eng_gguf_tensor *t = find(l, full_name(full, i_layer, name), need);
     const struct eng_type_traits *traits = t ? traits_of(l, t) : NULL;
-    if (traits && !eng_kernel_find(eng_kernel_set(), traits->type, ENG_ACT_F32)) {
-        eng_load_fail(l, ENG_ENOTSUP, "tensor '%s' is of type %s, which is not supported in products", full, traits->name);
-        return false;
-    }
     const char *kept = traits ? eng_arena_text(l->arena, full, strlen(full)) : NULL;
     if (!traits || l->rc != ENG_OK)
         return false;

@@ -7,7 +7,7 @@
 #include "kernels/kernel.h"
 
 #define TASKS_PER_THREAD 4      /* enough to balance unequal cores, few enough that taking one costs nothing */
-#define TASK_TOKENS 128         /* tokens of one task in a batch: their codes stay in L2 */
+#define TASK_TOKENS 256         /* tokens of one task in a batch: their codes stay in L2 */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
 #define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
 
@@ -19,14 +19,20 @@ struct part { /* one product of the group */
 
 struct group {
     struct part part[ENG_MATMUL_GROUP];
+    uint8_t *tiles; /* ENG_TILE_BYTES for each worker */
     uint32_t n_parts, n_token_tasks;
     size_t n_tokens;
 };
 
-size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols)
+static size_t rounded_bytes(size_t n_tokens, size_t n_cols)
 {
     const size_t n_blocks = (n_cols + ENG_BLOCK - 1) / ENG_BLOCK;
     return (n_tokens + ENG_Q8_TOKENS - 1) / ENG_Q8_TOKENS * n_blocks * sizeof(struct eng_q8_group);
+}
+
+size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols, uint32_t n_threads)
+{
+    return (size_t)n_threads * ENG_TILE_BYTES + rounded_bytes(n_tokens, n_cols);
 }
 
 /* Part i of n of the tokens, cut where groups of 8 end: no two tasks write the same group's lines, and tiles stay whole. */
@@ -80,12 +86,11 @@ static void multiply(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct group *group = arg;
     const struct part *part = &group->part[0];
-    (void)i_worker;
     while (part + 1 < group->part + group->n_parts && i_task >= part[1].first_task)
         part++;
     const uint32_t i = i_task - part->first_task, i_token_task = i / part->n_row_tasks;
     const struct eng_span tokens = share(group->n_tokens, i_token_task, group->n_token_tasks);
-    part->kernel->fn(&part->job, row_span(part, i % part->n_row_tasks), tokens);
+    part->kernel->fn(&part->job, row_span(part, i % part->n_row_tasks), tokens, group->tiles + (size_t)i_worker * ENG_TILE_BYTES);
 }
 
 static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool, const struct part *part, size_t weight_bytes)
@@ -99,27 +104,13 @@ static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool
     return (uint32_t)(n < n_panels ? n : n_panels);
 }
 
-static const struct eng_kernel *kernel_for(const struct eng_matrix *w, enum eng_act act)
-{
-    const struct eng_kernel_set *set = eng_kernel_set();
-    if (set->packed && !w->packed) { /* rows in file layout: only the reference reads them */
-        size_t n;
-        set = eng_kernel_sets(&n)[n - 1];
-    }
-    return eng_kernel_find(set, w->traits->type, act);
-}
-
-static bool takes_rounded(const struct eng_matrix *w, enum eng_act act)
-{
-    return act == ENG_ACT_Q8 && w->traits->block_elems == ENG_BLOCK;
-}
-
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                       enum eng_act act, void *scratch)
 {
     const size_t n_cols = out[0].w->n_cols;
-    struct eng_q8_group *q8 = scratch;
-    struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = n_tokens};
+    const struct eng_kernel_set *set = eng_kernel_set();
+    struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = n_tokens, .tiles = scratch};
+    struct eng_q8_group *q8 = (void *)(group.tiles + (size_t)eng_pool_threads(pool) * ENG_TILE_BYTES);
     bool any_rounded = false;
     uint32_t n_tasks = 0;
 
@@ -127,8 +118,8 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
     for (size_t i = 0; i < n_out; i++) {
         struct part *part = &group.part[i];
         const struct eng_matrix *w = out[i].w;
-        any_rounded |= takes_rounded(w, act);
-        part->kernel = kernel_for(w, act);
+        any_rounded |= eng_kernel_act(w->traits, act) == ENG_ACT_Q8;
+        part->kernel = eng_kernel_find(set, w->traits, w->packed != NULL, act);
         part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
                                             .q8 = q8, .y = out[i].y, .ldy = out[i].ldy};
         part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
@@ -136,8 +127,7 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
         n_tasks += part->n_row_tasks * group.n_token_tasks;
     }
     if (any_rounded)
-        round_activations(pool, &(struct round_job){.set = eng_kernel_set(), .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens,
-                                                    .q8 = q8});
+        round_activations(pool, &(struct round_job){.set = set, .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens, .q8 = q8});
     eng_pool_run(pool, multiply, &group, n_tasks);
 }
 

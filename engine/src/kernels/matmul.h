@@ -29,7 +29,8 @@ int eng_matrix_init(struct eng_matrix *w, const struct eng_type_traits *traits, 
 /** eng_matrix_requantize() - decode every row and encode it as @to into owned memory, rows spread over the pool. No-op when equal. */
 int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to, struct eng_pool *pool,
                           struct eng_error *err) ENG_MUST_CHECK;
-/** eng_matrix_pack() - make the layout that the chosen kernels read (panel.h); without it eng_matmul() takes the reference kernel.
+/** eng_matrix_pack() - make the layout that the chosen kernels read (panel.h), where the type has one. Without it eng_matmul() expands
+ *  rows of the file's layout as it goes, which is slower for one token.
  *  In parallel. Frees `owned` (data becomes NULL, rows come from the panels), so make no second view of requantized rows before;
  *  borrowed data stays for eng_matrix_row(): its pages may be dropped (MADV_DONTNEED on the mapping) once all is packed. */
 int eng_matrix_pack(struct eng_matrix *w, struct eng_pool *pool, struct eng_error *err) ENG_MUST_CHECK;
@@ -40,8 +41,9 @@ void eng_matrix_row(const struct eng_matrix *w, size_t row, float *x);
 
 enum eng_act { ENG_ACT_Q8, ENG_ACT_F32 };
 
-/** eng_matmul_scratch_bytes() - working memory that eng_matmul() needs for up to n_tokens rows of up to n_cols columns. */
-size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols);
+/** eng_matmul_scratch_bytes() - working memory that eng_matmul() needs for up to n_tokens rows of up to n_cols columns, on a pool of
+ *  up to n_threads. */
+size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols, uint32_t n_threads);
 
 /**
  * eng_matmul() - y[t][r] = sum_c w[r][c] x[t][c].
@@ -50,7 +52,7 @@ size_t eng_matmul_scratch_bytes(size_t n_tokens, size_t n_cols);
  * @y       [n_tokens] rows of n_rows f32, ldy floats apart; written; must not overlap x.
  * @act     F32: exact dequantized weights times f32 activations, f32 accumulation. Q8: quantized weight types take activations
  *          rounded to 8 bits per block of 32 (as ggml's Q8_0/Q8_1); f32 and f16 weights ignore it.
- * @scratch [eng_matmul_scratch_bytes(n_tokens, n_cols)], 64-byte aligned.
+ * @scratch [eng_matmul_scratch_bytes(n_tokens, n_cols, threads of the pool)], 64-byte aligned; may be larger.
  *
  * The result for one token does not depend on n_threads, and for n_tokens <= 16 is bit-identical to n_tokens = 1:
  * self-speculation is lossless only because of this.

@@ -1,12 +1,6 @@
-/* matmul_f32_avx2.c - f32 weights on AVX2, by f32 activations. */
+/* matmul_f32_avx2.c - weights of every type on AVX2, by activations in f32. */
 #include "kernels/simd/avx2.h"
 
-#include "kernels/body/matmul_f32.h"
-#include "kernels/set_avx2.h"
-
-static void rows_f32(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
-{
-    matmul_f32(ENG_TYPE_F32, job, row, token);
-}
-
-const struct eng_kernel eng_f32_f32_avx2 = {"f32_f32_avx2", ENG_TYPE_F32, ENG_ACT_F32, 1e-10, rows_f32};
+#define KERNEL_SET "avx2"
+#define KERNEL_LIST eng_kernels_f32_avx2
+#include "kernels/body/kernels_f32.h"

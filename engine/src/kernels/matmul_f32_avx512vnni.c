@@ -1,12 +1,6 @@
-/* matmul_f32_avx512vnni.c - f32 weights on AVX-512 VNNI, by f32 activations. */
+/* matmul_f32_avx512vnni.c - weights of every type on AVX-512, by activations in f32. */
 #include "kernels/simd/avx512.h"
 
-#include "kernels/body/matmul_f32.h"
-#include "kernels/set_avx512vnni.h"
-
-static void rows_f32(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
-{
-    matmul_f32(ENG_TYPE_F32, job, row, token);
-}
-
-const struct eng_kernel eng_f32_f32_avx512vnni = {"f32_f32_avx512vnni", ENG_TYPE_F32, ENG_ACT_F32, 1e-10, rows_f32};
+#define KERNEL_SET "avx512vnni"
+#define KERNEL_LIST eng_kernels_f32_avx512vnni
+#include "kernels/body/kernels_f32.h"

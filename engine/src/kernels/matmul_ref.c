@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "kernels/kernel.h"
-#include "kernels/set_ref.h"
+#include "kernels/sets.h"
 
-#define CHUNK 64 /* columns decoded at a time; a multiple of every block */
+#define CHUNK 256 /* columns decoded at a time; a multiple of every block */
 
 static double dot_chunk(const float *w, const float *x, size_t n)
 {
@@ -56,13 +56,15 @@ static void rows_ref(const struct eng_matmul_job *job, struct eng_span row, stru
             job->y[t * job->ldy + r] = dot_row(job, (const uint8_t *)job->w->data + r * row_bytes, t, rounded);
 }
 
-static void rows_f32_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
+static void rows_f32_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token, void *tile)
 {
+    (void)tile;
     rows_ref(job, row, token, false);
 }
 
-static void rows_q8_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token)
+static void rows_q8_ref(const struct eng_matmul_job *job, struct eng_span row, struct eng_span token, void *tile)
 {
+    (void)tile;
     rows_ref(job, row, token, true);
 }
 
@@ -81,16 +83,16 @@ static void quantize_block(const float x[ENG_BLOCK], struct eng_q8_group *group,
     memcpy(&amax, &top, sizeof(amax));
     const bool usable = amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST;
     const float inverse = usable ? 127.0f / amax : 0.0f;
-    int32_t sum = 0;
+    int32_t sum[2] = {0, 0};
     for (int i = 0; i < ENG_BLOCK; i++) {
         group->q[slot][i] = usable ? (int8_t)lrintf(x[i] * inverse) : 0;
-        sum += group->q[slot][i];
+        sum[i / 16] += group->q[slot][i];
     }
     const float d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
     group->d[slot] = d;
-    group->sum[slot] = d * (float)sum;
-    group->bias8[slot] = -128 * sum;
-    group->bias4[slot] = -8 * sum;
+    group->sum_low_q[slot] = sum[0];
+    group->sum_q[slot] = sum[0] + sum[1];
+    group->sum[slot] = d * (float)(sum[0] + sum[1]);
 }
 
 void eng_quantize_q8_ref(const float *x, size_t n, struct eng_q8_group *group, size_t slot)
@@ -99,25 +101,14 @@ void eng_quantize_q8_ref(const float *x, size_t n, struct eng_q8_group *group, s
         quantize_block(x + b * ENG_BLOCK, group + b, slot);
 }
 
-#define ROW(type, id, act_name, act_id, function) \
-    static const struct eng_kernel type##_##act_name = {#type "_" #act_name "_ref", id, act_id, 0.0, function};
-ROW(f32, ENG_TYPE_F32, f32, ENG_ACT_F32, rows_f32_ref)
-ROW(f16, ENG_TYPE_F16, f32, ENG_ACT_F32, rows_f32_ref)
-ROW(q8_0, ENG_TYPE_Q8_0, f32, ENG_ACT_F32, rows_f32_ref)
-ROW(q4_0, ENG_TYPE_Q4_0, f32, ENG_ACT_F32, rows_f32_ref)
-ROW(q4_1, ENG_TYPE_Q4_1, f32, ENG_ACT_F32, rows_f32_ref)
-ROW(q8_0, ENG_TYPE_Q8_0, q8, ENG_ACT_Q8, rows_q8_ref)
-ROW(q4_0, ENG_TYPE_Q4_0, q8, ENG_ACT_Q8, rows_q8_ref)
-ROW(q4_1, ENG_TYPE_Q4_1, q8, ENG_ACT_Q8, rows_q8_ref)
-#undef ROW
-
-static const struct eng_kernel *const kernels[] = {&f32_f32, &f16_f32, &q8_0_f32, &q4_0_f32, &q4_1_f32, &q8_0_q8,
-                                                 &q4_0_q8, &q4_1_q8, NULL};
+static const struct eng_kernel q8[] = {{"any_q8_ref", ENG_TYPE_LIMIT, 0.0, rows_q8_ref}, {NULL, ENG_TYPE_LIMIT, 0.0, NULL}};
+static const struct eng_kernel f32[] = {{"any_f32_ref", ENG_TYPE_LIMIT, 0.0, rows_f32_ref}, {NULL, ENG_TYPE_LIMIT, 0.0, NULL}};
 
 extern const struct eng_kernel_set eng_set_ref;
 const struct eng_kernel_set eng_set_ref = {
     .name = "ref",
-    .kernels = kernels,
+    .q8 = q8,
+    .f32 = f32,
     .quantize = eng_quantize_q8_ref,
     .vector = &eng_vector_ops_ref,
 };

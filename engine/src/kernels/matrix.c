@@ -140,7 +140,7 @@ static void pack_panels(void *arg, uint32_t i_task, uint32_t i_worker)
 
 int eng_matrix_pack(struct eng_matrix *w, struct eng_pool *pool, struct eng_error *err)
 {
-    if (w->packed || !w->data || !eng_kernel_set()->packed)
+    if (w->packed || !w->data || !eng_kernel_set()->packed || !eng_panel_possible(w->traits))
         return ENG_OK;
     struct pack_job job = {.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, w->n_cols)};
     size_t n_bytes;
@@ -169,7 +169,7 @@ static void row_from_panel(const struct eng_matrix *w, size_t row, float *x)
     struct eng_panel_shape one = shape;
     one.n_blocks = 1;
     for (size_t b = 0; b < shape.n_blocks; b++) {
-        uint8_t block[64];
+        uint8_t block[ENG_PANEL_BLOCK_BYTES];
         eng_panel_unpack_row(w->traits, &one, panel + b * shape.block_bytes, row % ENG_PANEL_ROWS, block);
         w->traits->decode(block, x + b * w->traits->block_elems, w->traits->block_elems);
     }

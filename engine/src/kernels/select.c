@@ -56,12 +56,17 @@ const struct eng_kernel_set *eng_kernel_set(void)
     return chosen;
 }
 
-const struct eng_kernel *eng_kernel_find(const struct eng_kernel_set *set, enum eng_type w_type, enum eng_act act)
+enum eng_act eng_kernel_act(const struct eng_type_traits *traits, enum eng_act act)
 {
-    for (const struct eng_kernel *const *k = set->kernels; *k; k++)
-        if ((*k)->w_type == w_type && ((*k)->act == act || w_type == ENG_TYPE_F32 || w_type == ENG_TYPE_F16))
-            return *k;
-    return NULL;
+    return traits->block_elems == 1 ? ENG_ACT_F32 : act;
+}
+
+const struct eng_kernel *eng_kernel_find(const struct eng_kernel_set *set, const struct eng_type_traits *traits, bool packed, enum eng_act act)
+{
+    const struct eng_kernel *k = eng_kernel_act(traits, act) == ENG_ACT_Q8 ? set->q8 : set->f32;
+    while (k->w_type != ENG_TYPE_LIMIT && !(packed && k->w_type == traits->type))
+        k++;
+    return k;
 }
 
 const char *eng_kernels_name(void)

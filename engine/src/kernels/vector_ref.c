@@ -1,7 +1,7 @@
 /* vector_ref.c - the vector operations in portable C: sums in double, exp from libm. The others are measured against these. */
 #include <math.h>
 
-#include "kernels/set_ref.h"
+#include "kernels/sets.h"
 #include "types/types.h"
 
 static float dot_f32(const float *a, const float *b, size_t n)

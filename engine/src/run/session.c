@@ -131,7 +131,7 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     s->page_table = take(c, s->cache.n_pages, sizeof *s->page_table);
     for (uint32_t i = 0; s->page_table && i < s->cache.n_pages; i++)
         s->page_table[i] = i;
-    s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model)), 1);
+    s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model), n_threads), 1);
     s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
     const size_t touched = c->at;
     s->logits = take(c, (uint64_t)ENG_HEAD_ROWS * hp->n_vocab, sizeof(float));

@@ -1,5 +1,5 @@
 /**
- * body/vector.h - rounding of activations and the vector operations; written once on the primitives of simd/.
+ * body/vector.h - the vector operations; written once on the primitives of simd/.
  * Ends of vectors are copied into a padded register's worth, so any length and alignment goes and nothing is read beyond the end.
  * Sums run in 4 registers of 16 lanes over pieces of 512 elements; pieces are added in double.
  */
@@ -36,39 +36,6 @@ ENG_INLINE vf16 load_some_half(const uint16_t *p, size_t n)
     uint16_t all[LANES] = {0};
     memcpy(all, p, n * sizeof(*p));
     return vf_load_half(all);
-}
-
-/* ---- activations to 8 bits: the same operations as eng_quantize_q8_ref(), hence the same bits ---- */
-
-ENG_INLINE void quantize_block(const float *x, struct eng_q8_group *group, size_t slot)
-{
-    const vf16 low = vf_load(x), high = vf_load(x + LANES);
-    const vi16 magnitude = vi_set1(0x7fffffff);
-    const int32_t top = vi_top(vi_max(vi_and(vi_bits(low), magnitude), vi_and(vi_bits(high), magnitude))); /* NaN is largest */
-    float amax, d, inverse = 0.0f;
-    memcpy(&amax, &top, sizeof(amax));
-    if (amax >= ENG_Q8_SMALLEST && amax <= ENG_Q8_LARGEST) {
-        d = amax / 127.0f;
-        inverse = 127.0f / amax;
-    } else {
-        d = amax >= ENG_Q8_SMALLEST || amax != amax ? amax / 127.0f : 0.0f;
-    }
-    const bool usable = inverse != 0.0f; /* else codes are 0, whatever x is */
-    const vf16 scale = vf_set1(inverse);
-    const vi16 a = usable ? vi_round(vf_mul(low, scale)) : vi_set1(0), b = usable ? vi_round(vf_mul(high, scale)) : vi_set1(0);
-    const int32_t sum = vi_sum(vi_add(a, b));
-    vi_store_bytes(group->q[slot], a);
-    vi_store_bytes(group->q[slot] + LANES, b);
-    group->d[slot] = d;
-    group->sum[slot] = d * (float)sum;
-    group->bias8[slot] = -128 * sum;
-    group->bias4[slot] = -8 * sum;
-}
-
-ENG_INLINE void quantize_q8(const float *x, size_t n, struct eng_q8_group *group, size_t slot)
-{
-    for (size_t b = 0; b < n / ENG_BLOCK; b++)
-        quantize_block(x + b * ENG_BLOCK, group + b, slot);
 }
 
 /* ---- sums ---- */

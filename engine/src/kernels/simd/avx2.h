@@ -12,9 +12,9 @@
 typedef struct { __m256 a, b; } vf16;
 typedef struct { __m256i a, b; } vi16;
 
+#define TILE_PANELS 1 /* panels and tokens that a kernel carries at a time: 4 sums of 2 registers, codes and activations in 16 */
 #define TILE_Q8 4
 #define TILE_F32 4
-#define CHAINS_F32 1 /* sums per result, so that an FMA need not wait for the one before */
 
 ENG_INLINE vf16 vf_set1(float v) { return (vf16){_mm256_set1_ps(v), _mm256_set1_ps(v)}; }
 ENG_INLINE vf16 vf_load(const float *p) { return (vf16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
@@ -108,91 +108,128 @@ ENG_INLINE vf16 vf_zero_below(vf16 v, vf16 x, float limit) /* v, and 0 where x <
     return (vf16){_mm256_and_ps(v.a, _mm256_cmp_ps(x.a, l, _CMP_NLT_UQ)), _mm256_and_ps(v.b, _mm256_cmp_ps(x.b, l, _CMP_NLT_UQ))};
 }
 
-ENG_INLINE vi16 vi_low_nibbles(vi16 v)
-{
-    const __m256i mask = _mm256_set1_epi8(15);
-    return (vi16){_mm256_and_si256(v.a, mask), _mm256_and_si256(v.b, mask)};
-}
-
-ENG_INLINE vi16 vi_high_nibbles(vi16 v)
-{
-    return vi_low_nibbles((vi16){_mm256_srli_epi16(v.a, 4), _mm256_srli_epi16(v.b, 4)});
-}
-
 ENG_INLINE vi16 vi_byte(vi16 v, int i)
 {
     const __m256i mask = _mm256_set1_epi32(255);
     return (vi16){_mm256_and_si256(_mm256_srli_epi32(v.a, 8 * i), mask), _mm256_and_si256(_mm256_srli_epi32(v.b, 8 * i), mask)};
 }
 
-#if defined(__AVXVNNI__)
+/* ---- packed weights ---- */
 
-#define DOT_BYTES_OFFSET 1 /* dots_bytes() takes code + 128: the body starts its sums at the bias that undoes it */
-ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; }
+ENG_INLINE vf16 vf_from_bits(vi16 v) { return (vf16){_mm256_castsi256_ps(v.a), _mm256_castsi256_ps(v.b)}; }
+ENG_INLINE vi16 vi_sub(vi16 x, vi16 y) { return (vi16){_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+ENG_INLINE vi16 vi_or(vi16 x, vi16 y) { return (vi16){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+ENG_INLINE vi16 vi_shift_right(vi16 v, int n) { return (vi16){_mm256_srli_epi32(v.a, n), _mm256_srli_epi32(v.b, n)}; } /* zeros come in */
+ENG_INLINE vi16 vi_shift_left(vi16 v, int n) { return (vi16){_mm256_slli_epi32(v.a, n), _mm256_slli_epi32(v.b, n)}; }
 
-/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
-ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
+ENG_INLINE vf16 vf_negate(vf16 v)
 {
-    ENG_UNROLL
-    for (int g = 0; g < 8; g++) {
-        ENG_UNROLL
-        for (size_t t = 0; t < n; t++) {
-            const __m256i four = _mm256_set1_epi32(eng_load_i32(q[t] + 4 * g));
-            sum[t] = (vi16){_mm256_dpbusd_avx_epi32(sum[t].a, codes[g].a, four), _mm256_dpbusd_avx_epi32(sum[t].b, codes[g].b, four)};
-        }
-    }
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return (vf16){_mm256_xor_ps(v.a, sign), _mm256_xor_ps(v.b, sign)};
 }
 
-ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
+ENG_INLINE vi16 vi_load_u8(const void *p)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)p);
+    return (vi16){_mm256_cvtepu8_epi32(v), _mm256_cvtepu8_epi32(_mm_srli_si128(v, 8))};
+}
+
+ENG_INLINE vi16 vi_load_u16(const void *p)
+{
+    const __m128i *v = p;
+    return (vi16){_mm256_cvtepu16_epi32(_mm_loadu_si128(v)), _mm256_cvtepu16_epi32(_mm_loadu_si128(v + 1))};
+}
+
+ENG_INLINE void vi_store(void *p, vi16 v)
+{
+    _mm256_storeu_si256((__m256i *)p, v.a);
+    _mm256_storeu_si256((__m256i *)p + 1, v.b);
+}
+
+ENG_INLINE vi16 vi_signed_byte(vi16 v, int i)
+{
+    const vi16 top = vi_shift_left(v, 24 - 8 * i);
+    return (vi16){_mm256_srai_epi32(top.a, 24), _mm256_srai_epi32(top.b, 24)};
+}
+
+ENG_INLINE vi16 vi_flip_bytes(vi16 v)
+{
+    const __m256i flip = _mm256_set1_epi8(-128);
+    return (vi16){_mm256_xor_si256(v.a, flip), _mm256_xor_si256(v.b, flip)};
+}
+
+ENG_INLINE vi16 vi_mask_bytes(vi16 v, int mask)
+{
+    const __m256i m = _mm256_set1_epi8((char)mask);
+    return (vi16){_mm256_and_si256(v.a, m), _mm256_and_si256(v.b, m)};
+}
+
+/* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
+ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits) { return vi_mask_bytes(vi_shift_right(v, shift), (1 << bits) - 1); }
+
+ENG_INLINE vi16 vi_bit_field_to(vi16 v, int shift, int bits, int to)
+{
+    return vi_mask_bytes(shift > to ? vi_shift_right(v, shift - to) : vi_shift_left(v, to - shift), ((1 << bits) - 1) << to);
+}
+
+/* 16 values + 128, and a look-up of each byte in them. */
+ENG_INLINE vi16 vi_table(const int8_t values[16])
+{
+    const __m256i v = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)values));
+    return vi_flip_bytes((vi16){v, v});
+}
+
+ENG_INLINE vi16 vi_look_up(vi16 table, vi16 codes)
+{
+    return (vi16){_mm256_shuffle_epi8(table.a, codes.a), _mm256_shuffle_epi8(table.b, codes.b)};
+}
+
+/* Integer sums of products of codes and signed activations, 4 columns at a time. */
+#if defined(__AVXVNNI__)
+
+#define DOT_UNSIGNED_BYTES 1 /* codes of 8 bits are taken as they are */
+#define DOT_WIDTH(bits) 8    /* fewer bits make no difference */
+
+ENG_INLINE vi16 acc_begin(int width, int32_t start) { (void)width; return vi_set1(start); }
+ENG_INLINE vi16 acc_end(int width, vi16 acc, int32_t start) { (void)width; (void)start; return acc; }
+
+ENG_INLINE vi16 acc_dot(int width, vi16 acc, vi16 codes, vi16 four)
+{
+    (void)width;
+    return (vi16){_mm256_dpbusd_avx_epi32(acc.a, codes.a, four.a), _mm256_dpbusd_avx_epi32(acc.b, codes.b, four.b)};
+}
 
 #else
 
-/* vpmaddubsw adds two products in 16 bits, too few for code + 128: bytes are made signed, nibbles fit as they are. */
-#define DOT_BYTES_OFFSET 0
-ENG_INLINE vi16 vi_for_dot(vi16 codes)
+/* vpmaddubsw adds two products in 16 bits: codes of 8 bits are signed and go in as their absolute values, with the signs on the other
+ * side (2 x 128 x 127 < 2^15); codes of up to 7 bits go in as they are (2 x 127 x 127); sums of up to 8 groups of codes of 4 bits
+ * stay in 16 bits (8 x 2 x 15 x 127 = 30480) until the end. */
+#define DOT_UNSIGNED_BYTES 0
+#define DOT_WIDTH(bits) ((bits) <= 4 ? 4 : 6)
+
+ENG_INLINE __m256i widen_add(__m256i sum, __m256i pairs) { return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
+
+ENG_INLINE vi16 acc_begin(int width, int32_t start) { return vi_set1(width == 4 ? 0 : start); }
+
+ENG_INLINE __m256i acc_dot_half(int width, __m256i acc, __m256i codes, __m256i four)
 {
-    const __m256i flip = _mm256_set1_epi8(-128);
-    return (vi16){_mm256_xor_si256(codes.a, flip), _mm256_xor_si256(codes.b, flip)};
+    if (width == 8)
+        return widen_add(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(four, codes)));
+    const __m256i pairs = _mm256_maddubs_epi16(codes, four);
+    return width == 4 ? _mm256_add_epi16(acc, pairs) : widen_add(acc, pairs);
 }
 
-ENG_INLINE __m256i dot_bytes_half(__m256i sum, __m256i codes, __m256i q)
+ENG_INLINE vi16 acc_dot(int width, vi16 acc, vi16 codes, vi16 four)
 {
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(q, codes)); /* <= 2 x 128 x 127 < 2^15 */
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    return (vi16){acc_dot_half(width, acc.a, codes.a, four.a), acc_dot_half(width, acc.b, codes.b, four.b)};
 }
 
-/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
-ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
+ENG_INLINE vi16 acc_end(int width, vi16 acc, int32_t start)
 {
-    ENG_UNROLL
-    for (int g = 0; g < 8; g++) {
-        ENG_UNROLL
-        for (size_t t = 0; t < n; t++) {
-            const __m256i four = _mm256_set1_epi32(eng_load_i32(q[t] + 4 * g));
-            sum[t] = (vi16){dot_bytes_half(sum[t].a, codes[g].a, four), dot_bytes_half(sum[t].b, codes[g].b, four)};
-        }
-    }
-}
-
-/* Eight groups x 2 x 15 x 127 = 30480 stay below 2^15: one widening for the whole block. */
-ENG_INLINE vi16 dot_nibbles(const vi16 codes[8], const int8_t *q, vi16 sum)
-{
-    __m256i a = _mm256_setzero_si256(), b = a;
-    const __m256i ones = _mm256_set1_epi16(1);
-    ENG_UNROLL
-    for (int g = 0; g < 8; g++) {
-        const __m256i four = _mm256_set1_epi32(eng_load_i32(q + 4 * g));
-        a = _mm256_add_epi16(a, _mm256_maddubs_epi16(codes[g].a, four));
-        b = _mm256_add_epi16(b, _mm256_maddubs_epi16(codes[g].b, four));
-    }
-    return (vi16){_mm256_add_epi32(sum.a, _mm256_madd_epi16(a, ones)), _mm256_add_epi32(sum.b, _mm256_madd_epi16(b, ones))};
-}
-
-ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
-{
-    ENG_UNROLL
-    for (size_t t = 0; t < n; t++)
-        sum[t] = dot_nibbles(codes, q[t], sum[t]);
+    if (width != 4)
+        return acc;
+    const __m256i first = _mm256_set1_epi32(start);
+    return (vi16){widen_add(first, acc.a), widen_add(first, acc.b)};
 }
 
 #endif

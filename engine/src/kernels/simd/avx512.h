@@ -11,9 +11,9 @@
 typedef __m512 vf16;  /* 16 floats */
 typedef __m512i vi16; /* 16 int32, or 64 bytes */
 
-#define TILE_Q8 8  /* tokens that a kernel carries at a time: accumulators, codes and temporaries fill the 32 registers */
+#define TILE_PANELS 2 /* panels and tokens that a kernel carries at a time: 16 sums, codes and activations in 32 registers */
+#define TILE_Q8 8
 #define TILE_F32 8
-#define CHAINS_F32 2 /* sums per result, so that an FMA need not wait for the one before */
 
 ENG_INLINE vf16 vf_set1(float v) { return _mm512_set1_ps(v); }
 ENG_INLINE vf16 vf_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -54,35 +54,48 @@ ENG_INLINE vf16 vf_zero_below(vf16 v, vf16 x, float limit)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), v);
 }
 
-ENG_INLINE vi16 vi_low_nibbles(vi16 v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
-ENG_INLINE vi16 vi_high_nibbles(vi16 v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
 ENG_INLINE vi16 vi_byte(vi16 v, int i) { return _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)(8 * i)), _mm512_set1_epi32(255)); }
 
-#define DOT_BYTES_OFFSET 1 /* dots_bytes() takes code + 128: the body starts its sums at the bias that undoes it */
-ENG_INLINE vi16 vi_for_dot(vi16 codes) { return codes; }
+/* ---- packed weights ---- */
 
-/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns.
- * Tokens go innermost: n independent sums hide the instruction's latency, one after the other would not. */
-ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
+ENG_INLINE vf16 vf_from_bits(vi16 v) { return _mm512_castsi512_ps(v); }
+ENG_INLINE vf16 vf_negate(vf16 v) { return _mm512_xor_ps(v, _mm512_set1_ps(-0.0f)); }
+ENG_INLINE vi16 vi_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+ENG_INLINE vi16 vi_load_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+ENG_INLINE void vi_store(void *p, vi16 v) { _mm512_storeu_si512(p, v); }
+ENG_INLINE vi16 vi_sub(vi16 a, vi16 b) { return _mm512_sub_epi32(a, b); }
+ENG_INLINE vi16 vi_or(vi16 a, vi16 b) { return _mm512_or_si512(a, b); }
+ENG_INLINE vi16 vi_shift_right(vi16 v, int n) { return _mm512_srli_epi32(v, (unsigned)n); } /* zeros come in */
+ENG_INLINE vi16 vi_shift_left(vi16 v, int n) { return _mm512_slli_epi32(v, (unsigned)n); }
+ENG_INLINE vi16 vi_signed_byte(vi16 v, int i) { return _mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24); }
+ENG_INLINE vi16 vi_flip_bytes(vi16 v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
+
+/* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
+ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits)
 {
-    if (n == 1) { /* two sums, for the same reason */
-        vi16 other = _mm512_setzero_si512();
-        ENG_UNROLL
-        for (int g = 0; g < 8; g += 2) {
-            sum[0] = _mm512_dpbusd_epi32(sum[0], codes[g], _mm512_set1_epi32(eng_load_i32(q[0] + 4 * g)));
-            other = _mm512_dpbusd_epi32(other, codes[g + 1], _mm512_set1_epi32(eng_load_i32(q[0] + 4 * g + 4)));
-        }
-        sum[0] = _mm512_add_epi32(sum[0], other);
-        return;
-    }
-    ENG_UNROLL
-    for (int g = 0; g < 8; g++) {
-        ENG_UNROLL
-        for (size_t t = 0; t < n; t++)
-            sum[t] = _mm512_dpbusd_epi32(sum[t], codes[g], _mm512_set1_epi32(eng_load_i32(q[t] + 4 * g)));
-    }
+    return _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)shift), _mm512_set1_epi8((char)((1 << bits) - 1)));
 }
 
-ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
+ENG_INLINE vi16 vi_bit_field_to(vi16 v, int shift, int bits, int to)
+{
+    const __m512i moved = shift > to ? _mm512_srli_epi32(v, (unsigned)(shift - to)) : _mm512_slli_epi32(v, (unsigned)(to - shift));
+    return _mm512_and_si512(moved, _mm512_set1_epi8((char)(((1 << bits) - 1) << to)));
+}
+
+/* 16 values + 128, and a look-up of each byte in them. */
+ENG_INLINE vi16 vi_table(const int8_t values[16])
+{
+    return vi_flip_bytes(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values)));
+}
+
+ENG_INLINE vi16 vi_look_up(vi16 table, vi16 codes) { return _mm512_shuffle_epi8(table, codes); }
+
+/* Integer sums of products of unsigned codes and signed activations, 4 columns at a time. */
+#define DOT_UNSIGNED_BYTES 1 /* codes of 8 bits are taken as they are */
+#define DOT_WIDTH(bits) 8    /* fewer bits make no difference */
+
+ENG_INLINE vi16 acc_begin(int width, int32_t start) { (void)width; return _mm512_set1_epi32(start); }
+ENG_INLINE vi16 acc_dot(int width, vi16 acc, vi16 codes, vi16 four) { (void)width; return _mm512_dpbusd_epi32(acc, codes, four); }
+ENG_INLINE vi16 acc_end(int width, vi16 acc, int32_t start) { (void)width; (void)start; return acc; }
 
 #endif

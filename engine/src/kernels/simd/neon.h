@@ -12,9 +12,9 @@
 typedef float32x4x4_t vf16;
 typedef int32x4x4_t vi16;
 
+#define TILE_PANELS 1 /* panels and tokens that a kernel carries at a time: 4 sums of 4 registers, codes and activations in 32 */
 #define TILE_Q8 4
 #define TILE_F32 4
-#define CHAINS_F32 1 /* sums per result, so that an FMA need not wait for the one before */
 
 #define EACH4(v, expression)         \
     do {                             \
@@ -81,27 +81,78 @@ ENG_INLINE vf16 vf_zero_below(vf16 v, vf16 x, float limit) /* v, and 0 where x <
     return v;
 }
 
-ENG_INLINE vi16 vi_low_nibbles(vi16 v) { EACH4(v, vandq_s32(v.val[i], vdupq_n_s32(0x0f0f0f0f))); return v; }
-
-ENG_INLINE vi16 vi_high_nibbles(vi16 v)
-{
-    EACH4(v, vreinterpretq_s32_u8(vshrq_n_u8(vreinterpretq_u8_s32(v.val[i]), 4)));
-    return v;
-}
-
 ENG_INLINE vi16 vi_byte(vi16 v, int k)
 {
     EACH4(v, vandq_s32(vshlq_s32(v.val[i], vdupq_n_s32(-8 * k)), vdupq_n_s32(255)));
     return v;
 }
 
-/* Products here are signed x signed: code + 128 goes back to the code; nibbles are small enough as they are. */
-#define DOT_BYTES_OFFSET 0
-ENG_INLINE vi16 vi_for_dot(vi16 codes)
+/* ---- packed weights ---- */
+
+ENG_INLINE vf16 vf_from_bits(vi16 n) { vf16 v; EACH4(v, vreinterpretq_f32_s32(n.val[i])); return v; }
+ENG_INLINE vf16 vf_negate(vf16 v) { EACH4(v, vnegq_f32(v.val[i])); return v; }
+ENG_INLINE void vi_store(void *p, vi16 v) { ENG_UNROLL for (int i = 0; i < 4; i++) vst1q_u8((uint8_t *)p + 16 * i, vreinterpretq_u8_s32(v.val[i])); }
+ENG_INLINE vi16 vi_sub(vi16 a, vi16 b) { EACH4(a, vsubq_s32(a.val[i], b.val[i])); return a; }
+ENG_INLINE vi16 vi_or(vi16 a, vi16 b) { EACH4(a, vorrq_s32(a.val[i], b.val[i])); return a; }
+ENG_INLINE vi16 vi_shift_left(vi16 v, int n) { EACH4(v, vshlq_s32(v.val[i], vdupq_n_s32(n))); return v; }
+
+ENG_INLINE vi16 vi_shift_right(vi16 v, int n) /* zeros come in */
 {
-    EACH4(codes, veorq_s32(codes.val[i], vdupq_n_s32((int32_t)0x80808080u)));
+    EACH4(v, vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(v.val[i]), vdupq_n_s32(-n))));
+    return v;
+}
+
+ENG_INLINE vi16 vi_load_u16(const void *p)
+{
+    vi16 v;
+    EACH4(v, vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8((const uint8_t *)p + 8 * i)))));
+    return v;
+}
+
+ENG_INLINE vi16 vi_load_u8(const void *p)
+{
+    const uint8x16_t bytes = vld1q_u8(p);
+    const uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_high_u8(bytes);
+    return (vi16){{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_high_u16(low)),
+                   vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_high_u16(high))}};
+}
+
+ENG_INLINE vi16 vi_signed_byte(vi16 v, int k)
+{
+    EACH4(v, vshrq_n_s32(vshlq_s32(v.val[i], vdupq_n_s32(24 - 8 * k)), 24));
+    return v;
+}
+
+ENG_INLINE vi16 vi_flip_bytes(vi16 v) { EACH4(v, veorq_s32(v.val[i], vdupq_n_s32((int32_t)0x80808080u))); return v; }
+
+ENG_INLINE vi16 vi_mask_bytes(vi16 v, int mask) { EACH4(v, vandq_s32(v.val[i], vreinterpretq_s32_u8(vdupq_n_u8((uint8_t)mask)))); return v; }
+
+/* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
+ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits) { return vi_mask_bytes(vi_shift_right(v, shift), (1 << bits) - 1); }
+
+ENG_INLINE vi16 vi_bit_field_to(vi16 v, int shift, int bits, int to)
+{
+    return vi_mask_bytes(shift > to ? vi_shift_right(v, shift - to) : vi_shift_left(v, to - shift), ((1 << bits) - 1) << to);
+}
+
+/* 16 values + 128, and a look-up of each byte in them. */
+ENG_INLINE vi16 vi_table(const int8_t values[16])
+{
+    vi16 v;
+    EACH4(v, vreinterpretq_s32_s8(vld1q_s8(values)));
+    return vi_flip_bytes(v);
+}
+
+ENG_INLINE vi16 vi_look_up(vi16 table, vi16 codes)
+{
+    EACH4(codes, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(table.val[i]), vreinterpretq_u8_s32(codes.val[i]))));
     return codes;
 }
+
+/* Integer sums of products, 4 columns at a time. Codes are signed here: those of 8 bits lose their offset before, fewer bits are small
+ * enough as they are. */
+#define DOT_UNSIGNED_BYTES 0
+#define DOT_WIDTH(bits) 8
 
 /* sum[row] += sum over 4 columns of code x q; @four: the same 4 activations in every lane. */
 ENG_INLINE int32x4_t dot4(int32x4_t sum, int32x4_t codes, int8x16_t four)
@@ -115,19 +166,14 @@ ENG_INLINE int32x4_t dot4(int32x4_t sum, int32x4_t codes, int8x16_t four)
 #endif
 }
 
-/* sum[t] += sum over 32 columns of code x q for 16 rows and n tokens; codes[8] are groups of 4 columns. */
-ENG_INLINE void dots_bytes(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[])
-{
-    ENG_UNROLL
-    for (int g = 0; g < 8; g++) {
-        ENG_UNROLL
-        for (size_t t = 0; t < n; t++) {
-            const int8x16_t four = vreinterpretq_s8_s32(vdupq_n_s32(eng_load_i32(q[t] + 4 * g)));
-            EACH4(sum[t], dot4(sum[t].val[i], codes[g].val[i], four));
-        }
-    }
-}
+ENG_INLINE vi16 acc_begin(int width, int32_t start) { (void)width; return vi_set1(start); }
+ENG_INLINE vi16 acc_end(int width, vi16 acc, int32_t start) { (void)width; (void)start; return acc; }
 
-ENG_INLINE void dots_nibbles(size_t n, const vi16 codes[8], const int8_t (*q)[32], vi16 sum[]) { dots_bytes(n, codes, q, sum); }
+ENG_INLINE vi16 acc_dot(int width, vi16 acc, vi16 codes, vi16 four)
+{
+    (void)width;
+    EACH4(acc, dot4(acc.val[i], codes.val[i], vreinterpretq_s8_s32(four.val[i])));
+    return acc;
+}
 
 #endif
