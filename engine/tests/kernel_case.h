@@ -15,8 +15,18 @@
 
 #include "kernels/kernel.h"
 
-static const uint32_t case_types[] = {ENG_TYPE_F32, ENG_TYPE_F16, ENG_TYPE_Q4_0, ENG_TYPE_Q4_1, ENG_TYPE_Q8_0};
-#define N_CASE_TYPES (sizeof(case_types) / sizeof(case_types[0]))
+/* Every type that the engine has: n of them, fewer than CASE_TYPES_MOST. */
+#define CASE_TYPES_MOST ENG_TYPE_LIMIT
+
+static inline size_t case_types(const struct eng_type_traits *types[CASE_TYPES_MOST])
+{
+    size_t n = 0;
+    for (uint32_t id = 0; id < ENG_TYPE_LIMIT; id++)
+        if (eng_type_traits(id))
+            types[n++] = eng_type_traits(id);
+    assert_in_range(n, 20, CASE_TYPES_MOST - 1);
+    return n;
+}
 
 enum fill { FILL_NORMAL, FILL_ZERO, FILL_MAX, FILL_ALTERNATING, FILL_HUGE, FILL_TINY, FILL_DENORMAL, FILL_SPIKES, FILL_N };
 
@@ -63,7 +73,7 @@ struct kernel_case {
     const struct eng_type_traits *traits;
     size_t n_rows, n_cols, n_tokens, row_bytes;
     uint8_t *memory, *rows; /* rows in file layout, begin at an odd address */
-    void *panels;
+    void *panels, *tile;    /* panels: NULL where the type has none */
     float *x;               /* [n_tokens][n_cols] */
     struct eng_q8_group *q8;
     struct eng_matrix w;    /* data and packed; both freed by case_close() */
@@ -73,6 +83,8 @@ static inline void case_pack(struct kernel_case *c)
 {
     const struct eng_panel_shape shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols);
     const size_t n_bytes = shape.n_panels * shape.stride_bytes;
+    if (!eng_panel_possible(c->traits))
+        return;
     c->panels = aligned_alloc(64, n_bytes);
     assert_non_null(c->panels);
     for (size_t p = 0; p < shape.n_panels; p++) {
@@ -91,6 +103,33 @@ static inline void case_quantize(struct kernel_case *c,
         quantize(c->x + t * c->n_cols, c->n_cols, c->q8 + t / 8 * (c->n_cols / ENG_BLOCK), t % 8);
 }
 
+/* Any codes under scales of usual size: random bytes, once more where they decode to something huge or not finite. */
+static inline void case_random_block(const struct eng_type_traits *traits, uint8_t *block, uint64_t *seed)
+{
+    float x[256];
+    double power = INFINITY;
+    while (!(power > 1e-4 && power < 1e4)) {
+        for (size_t i = 0; i < traits->block_bytes; i++)
+            block[i] = (uint8_t)case_random(seed);
+        traits->decode(block, x, traits->block_elems);
+        power = 0.0;
+        for (size_t i = 0; i < traits->block_elems; i++)
+            power += (double)x[i] * (double)x[i] / traits->block_elems;
+    }
+}
+
+static inline void case_fill_row(const struct eng_type_traits *traits, enum fill fill, float *row, uint8_t *out, size_t n_cols, uint64_t *seed)
+{
+    if (!traits->encode || (fill == FILL_NORMAL && traits->block_elems > 32)) { /* an encoder may leave codes and scales unused */
+        for (size_t i = 0; i < n_cols / traits->block_elems; i++)
+            case_random_block(traits, out + i * traits->block_bytes, seed);
+        return;
+    }
+    for (size_t i = 0; i < n_cols; i++)
+        row[i] = case_value(fill, i, seed);
+    traits->encode(row, out, n_cols);
+}
+
 static inline void case_open(struct kernel_case *c, uint32_t type, size_t n_rows, size_t n_cols, size_t n_tokens, enum fill w_fill,
                              enum fill x_fill, uint64_t seed)
 {
@@ -100,12 +139,11 @@ static inline void case_open(struct kernel_case *c, uint32_t type, size_t n_rows
     c->memory = case_alloc(n_rows * c->row_bytes + 1);
     c->rows = c->memory + 1;
     float *row = case_alloc(n_cols * sizeof(float));
-    for (size_t r = 0; r < n_rows; r++) {
-        for (size_t i = 0; i < n_cols; i++)
-            row[i] = case_value(w_fill, i, &seed);
-        c->traits->encode(row, c->rows + r * c->row_bytes, n_cols);
-    }
+    for (size_t r = 0; r < n_rows; r++)
+        case_fill_row(c->traits, w_fill, row, c->rows + r * c->row_bytes, n_cols, &seed);
     free(row);
+    c->tile = aligned_alloc(64, ENG_TILE_BYTES);
+    assert_non_null(c->tile);
     c->x = case_alloc(n_tokens * n_cols * sizeof(float));
     for (size_t i = 0; i < n_tokens * n_cols; i++)
         c->x[i] = case_value(x_fill, i, &seed);
@@ -119,6 +157,7 @@ static inline void case_close(struct kernel_case *c)
 {
     free(c->memory);
     free(c->panels);
+    free(c->tile);
     free(c->x);
     free(c->q8);
 }
@@ -129,14 +168,15 @@ static inline void case_run(const struct kernel_case *c, const struct eng_kernel
 {
     const struct eng_matmul_job job = {.w = &c->w, .shape = eng_panel_shape(c->traits, c->n_rows, c->n_cols), .x = c->x, .ldx = c->n_cols,
                                        .q8 = c->q8, .y = y, .ldy = ldy};
-    kernel->fn(&job, row, token);
+    kernel->fn(&job, row, token, c->tile);
 }
 
-static inline const struct eng_kernel *case_reference(const struct eng_kernel *kernel)
+/* The scalar kernel that another one is held against. */
+static inline const struct eng_kernel *case_reference(const struct eng_type_traits *traits, enum eng_act act)
 {
     size_t n;
     const struct eng_kernel_set *const *sets = eng_kernel_sets(&n);
-    return eng_kernel_find(sets[n - 1], kernel->w_type, kernel->act);
+    return eng_kernel_find(sets[n - 1], traits, false, act);
 }
 
 #endif

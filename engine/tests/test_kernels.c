@@ -3,7 +3,26 @@
 
 #include "base/cpu_features.h"
 
-typedef void kernel_check(const struct eng_kernel_set *set, const struct eng_kernel *kernel);
+/* One kernel with one type: its own by panels, or the general one by the file's layout. */
+struct subject {
+    const struct eng_kernel_set *set;
+    const struct eng_kernel *kernel;
+    const struct eng_type_traits *traits;
+    enum eng_act act;
+};
+
+typedef void kernel_check(const struct subject *s);
+
+static void for_each_kernel_of(const struct eng_kernel_set *set, kernel_check *check)
+{
+    const struct eng_type_traits *types[CASE_TYPES_MOST];
+    const size_t n = case_types(types);
+    for (size_t i = 0; i < n; i++)
+        for (int packed = 0; packed <= eng_panel_possible(types[i]); packed++)
+            for (int act = ENG_ACT_Q8; act <= ENG_ACT_F32; act++)
+                if (eng_kernel_act(types[i], (enum eng_act)act) == (enum eng_act)act)
+                    check(&(struct subject){set, eng_kernel_find(set, types[i], packed, (enum eng_act)act), types[i], (enum eng_act)act});
+}
 
 /* Runs @check for all kernels that can run. Skips when none but the reference can run. */
 static void for_each_kernel(kernel_check *check)
@@ -13,8 +32,8 @@ static void for_each_kernel(kernel_check *check)
     for (size_t s = 0; s + 1 < n_sets; s++) {
         if (!eng_kernel_set_possible(sets[s]))
             continue; /* shows as skipped in test_shapes_<set> */
-        for (const struct eng_kernel *const *k = sets[s]->kernels; *k; k++, n_checked++)
-            check(sets[s], *k);
+        for_each_kernel_of(sets[s], check);
+        n_checked++;
     }
     if (n_checked == 0)
         skip();
@@ -31,30 +50,38 @@ static double nmse(const float *y, const float *want, size_t n)
     return power > 0.0 ? error / power : error;
 }
 
-static void compare(const struct eng_kernel *kernel, const struct kernel_case *c, const char *what)
+static void compare(const struct subject *s, const struct kernel_case *c, const char *what)
 {
+    const struct eng_kernel *kernel = s->kernel;
     const size_t n = c->n_tokens * c->n_rows;
     float *y = case_alloc(n * sizeof(float)), *want = case_alloc(n * sizeof(float));
     const struct eng_span rows = {0, c->n_rows}, tokens = {0, c->n_tokens};
     memset(y, 0x7f, n * sizeof(float)); /* large numbers: an element that is not written shows */
     case_run(c, kernel, rows, tokens, y, c->n_rows);
-    case_run(c, case_reference(kernel), rows, tokens, want, c->n_rows);
+    case_run(c, case_reference(s->traits, s->act), rows, tokens, want, c->n_rows);
     const double got = nmse(y, want, n);
     if (!(got <= kernel->nmse_max))
-        fail_msg("%s: %s, %zu rows x %zu columns, %zu tokens: NMSE %.3g > %.3g", kernel->name, what, c->n_rows, c->n_cols, c->n_tokens, got,
+        fail_msg("%s of %s: %s, %zu rows x %zu columns, %zu tokens: NMSE %.3g > %.3g", kernel->name, s->traits->name, what, c->n_rows, c->n_cols, c->n_tokens, got,
                  kernel->nmse_max);
     free(y);
     free(want);
 }
 
-static void check_shapes(const struct eng_kernel *kernel)
+/* Columns by the block: types with large ones get 256 and some, others also as few as 32 and more than one piece of the kernels. */
+static size_t columns_of(const struct eng_type_traits *traits, size_t i)
 {
-    static const size_t rows[] = {1, 2, 15, 16, 17, 31, 33, 64, 192}, cols[] = {32, 64, 96, 576, 1536}, tokens[] = {1, 2, 5, 8, 16, 19};
+    static const size_t small[] = {32, 64, 96, 576, 1536}, blocks[] = {1, 2, 3, 4, 6};
+    return traits->block_elems <= 32 ? small[i] : blocks[i] * traits->block_elems;
+}
+
+static void check_shapes(const struct subject *s)
+{
+    static const size_t rows[] = {1, 2, 15, 16, 17, 31, 33, 64, 80}, tokens[] = {1, 2, 5, 8, 16, 19};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++) {
+        for (size_t k = i % 2; k < 5; k += 2) {
             struct kernel_case c;
-            case_open(&c, kernel->w_type, rows[i], cols[k], tokens[(i + k) % 6], FILL_NORMAL, FILL_NORMAL, 100 * i + k);
-            compare(kernel, &c, "normal numbers");
+            case_open(&c, s->traits->type, rows[i], columns_of(s->traits, k), tokens[(i + k / 2) % 6], FILL_NORMAL, FILL_NORMAL, 100 * i + k);
+            compare(s, &c, "normal numbers");
             case_close(&c);
         }
 }
@@ -72,8 +99,7 @@ static void shapes_of(const char *name)
         print_message("kernel set %s: this CPU lacks what it needs\n", name);
         skip();
     }
-    for (const struct eng_kernel *const *k = set->kernels; *k; k++)
-        check_shapes(*k);
+    for_each_kernel_of(set, check_shapes);
 }
 
 #define SET(name)                                \
@@ -85,17 +111,16 @@ static void shapes_of(const char *name)
 #include "kernels/kernels.def"
 #undef SET
 
-/* f32 and f16 rows have no blocks: any number of columns. */
-static void check_odd_columns(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+/* f32, f16 and bf16 rows have no blocks: any number of columns. */
+static void check_odd_columns(const struct subject *s)
 {
-    static const size_t cols[] = {1, 2, 3, 7, 31, 33, 65};
-    (void)set;
-    if (kernel->w_type != ENG_TYPE_F32 && kernel->w_type != ENG_TYPE_F16)
+    static const size_t cols[] = {1, 2, 3, 7, 31, 33, 65, 257};
+    if (s->traits->block_elems != 1)
         return;
     for (size_t k = 0; k < sizeof(cols) / sizeof(cols[0]); k++) {
         struct kernel_case c;
-        case_open(&c, kernel->w_type, 19, cols[k], 9, FILL_NORMAL, FILL_NORMAL, k);
-        compare(kernel, &c, "odd columns");
+        case_open(&c, s->traits->type, 19, cols[k], 9, FILL_NORMAL, FILL_NORMAL, k);
+        compare(s, &c, "odd columns");
         case_close(&c);
     }
 }
@@ -108,13 +133,13 @@ static void test_odd_columns(void **state)
 
 /* The error of a sum of products in f32 is below a few times n 2^-24 sum |w| |x|, also where the products cancel
  * (Higham 2002, 3.1); inner integer sums are exact, so n counts blocks there. */
-static void compare_bounded(const struct eng_kernel *kernel, const struct kernel_case *c, enum fill w_fill, enum fill x_fill)
+static void compare_bounded(const struct subject *s, const struct kernel_case *c, enum fill w_fill, enum fill x_fill)
 {
     const size_t n = c->n_tokens * c->n_rows;
     float *y = case_alloc(n * sizeof(float)), *want = case_alloc(n * sizeof(float)), *w = case_alloc(c->n_cols * sizeof(float));
     const struct eng_span rows = {0, c->n_rows}, tokens = {0, c->n_tokens};
-    case_run(c, kernel, rows, tokens, y, c->n_rows);
-    case_run(c, case_reference(kernel), rows, tokens, want, c->n_rows);
+    case_run(c, s->kernel, rows, tokens, y, c->n_rows);
+    case_run(c, case_reference(s->traits, s->act), rows, tokens, want, c->n_rows);
     for (size_t t = 0; t < c->n_tokens; t++)
         for (size_t r = 0; r < c->n_rows; r++) {
             double top = 0.0, sum = 0.0;
@@ -123,10 +148,10 @@ static void compare_bounded(const struct eng_kernel *kernel, const struct kernel
                 top = fmax(top, fabs((double)w[i]));
                 sum += fabs((double)c->x[t * c->n_cols + i]);
             }
-            const double n_terms = kernel->act == ENG_ACT_Q8 ? (double)c->n_cols / 32 + 4 : (double)c->n_cols / 2 + 4;
+            const double n_terms = s->act == ENG_ACT_Q8 ? (double)c->n_cols / 16 + 4 : (double)c->n_cols + 4;
             const double bound = 0x1p-24 * 3 * n_terms * top * sum + (double)c->n_cols * 1.5e-45; /* + underflow */
             if (!(fabs((double)y[t * c->n_rows + r] - (double)want[t * c->n_rows + r]) <= bound))
-                fail_msg("%s: fill %d x %d, row %zu token %zu: %.9g instead of %.9g (bound %.3g)", kernel->name, w_fill, x_fill, r, t,
+                fail_msg("%s of %s: fill %d x %d, row %zu token %zu: %.9g instead of %.9g (bound %.3g)", s->kernel->name, s->traits->name, w_fill, x_fill, r, t,
                          (double)y[t * c->n_rows + r], (double)want[t * c->n_rows + r], bound);
         }
     free(y);
@@ -134,14 +159,13 @@ static void compare_bounded(const struct eng_kernel *kernel, const struct kernel
     free(w);
 }
 
-static void check_adversarial(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+static void check_adversarial(const struct subject *s)
 {
-    (void)set;
     for (int w = 0; w < FILL_N; w++)
         for (int x = 0; x < FILL_N; x++) {
             struct kernel_case c;
-            case_open(&c, kernel->w_type, 20, 288, 3, (enum fill)w, (enum fill)x, (uint64_t)(w * 31 + x));
-            compare_bounded(kernel, &c, (enum fill)w, (enum fill)x);
+            case_open(&c, s->traits->type, 20, s->traits->block_elems > 32 ? s->traits->block_elems : 288, 3, (enum fill)w, (enum fill)x, (uint64_t)(w * 31 + x));
+            compare_bounded(s, &c, (enum fill)w, (enum fill)x);
             case_close(&c);
         }
 }
@@ -152,29 +176,45 @@ static void test_adversarial_numbers(void **state)
     for_each_kernel(check_adversarial);
 }
 
-/* Codes at the ends of their range against activations at theirs: 16-bit intermediate sums must not saturate. */
-static void check_extreme_codes(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+/* Codes at the ends of their range against activations at theirs: 16-bit intermediate sums must not saturate. Bytes of one block that
+ * decode to something reasonable get their codes replaced, one pattern at a time; those that then do not decode so are passed over. */
+static bool set_pattern(const struct kernel_case *c, uint8_t pattern)
+{
+    float x[256];
+    for (size_t r = 0; r < c->n_rows; r++)
+        for (size_t b = 0; b < c->n_cols / c->traits->block_elems; b++) {
+            uint8_t *block = c->rows + r * c->row_bytes + b * c->traits->block_bytes;
+            const struct eng_panel_format *f = eng_panel_format(c->traits->type);
+            for (int k = 0; k < 2; k++) {
+                const struct eng_panel_plane p = k ? f->high : f->low;
+                const size_t n = p.bits * c->traits->block_elems / 8u;
+                memset(block + p.at, pattern, n);
+            }
+            c->traits->decode(block, x, c->traits->block_elems);
+            for (size_t i = 0; i < c->traits->block_elems; i++)
+                if (!isfinite(x[i]))
+                    return false;
+        }
+    return true;
+}
+
+static void check_extreme_codes(const struct subject *s)
 {
     static const uint8_t patterns[] = {0x00, 0xff, 0x80, 0x7f, 0x88, 0x0f};
-    (void)set;
-    if (kernel->w_type == ENG_TYPE_F32 || kernel->w_type == ENG_TYPE_F16)
+    if (!eng_panel_format(s->traits->type))
         return;
     for (size_t p = 0; p < sizeof(patterns); p++)
         for (int sign = -1; sign <= 1; sign += 2) {
             struct kernel_case c;
-            case_open(&c, kernel->w_type, 16, 64, 2, FILL_NORMAL, FILL_MAX, 1);
-            for (size_t r = 0; r < 16; r++)
-                for (size_t b = 0; b < 2; b++) {
-                    uint8_t *block = c.rows + r * c.row_bytes + b * c.traits->block_bytes;
-                    const size_t head = c.w.traits->type == ENG_TYPE_Q4_1 ? 4 : 2;
-                    memset(block + head, patterns[p], c.traits->block_bytes - head);
-                }
-            for (size_t i = 0; i < 2 * 64; i++)
+            const size_t n_cols = s->traits->block_elems * 2;
+            case_open(&c, s->traits->type, 16, n_cols, 2, FILL_NORMAL, FILL_MAX, 1);
+            assert_true(set_pattern(&c, patterns[p]));
+            for (size_t i = 0; i < 2 * n_cols; i++)
                 c.x[i] = (float)sign;
             case_quantize(&c, eng_quantize_q8_ref);
             free(c.panels);
             case_pack(&c);
-            compare(kernel, &c, "extreme codes");
+            compare_bounded(s, &c, FILL_MAX, FILL_MAX);
             case_close(&c);
         }
 }
@@ -186,12 +226,12 @@ static void test_extreme_codes(void **state)
 }
 
 /* A batch gives each token the bits that it gets alone; so does any cut of the rows or of the tokens. */
-static void check_batches(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+static void check_batches(const struct subject *s)
 {
     static const size_t batches[] = {1, 2, 3, 5, 8, 9, 16, 40};
-    (void)set;
+    const struct eng_kernel *kernel = s->kernel;
     struct kernel_case c;
-    case_open(&c, kernel->w_type, 50, 96, 40, FILL_NORMAL, FILL_NORMAL, 5);
+    case_open(&c, s->traits->type, 50, s->traits->block_elems > 32 ? 5 * s->traits->block_elems : 1120, 40, FILL_NORMAL, FILL_NORMAL, 5);
     float alone[40][50], batch[40][77];
     for (size_t t = 0; t < 40; t++)
         for (size_t r = 0; r < 50; r += 16)
@@ -220,17 +260,17 @@ static void test_batches_are_bit_identical(void **state)
 }
 
 /* What is not a number must reach the result, or ENG_ENAN could never be said. */
-static void check_not_finite(const struct eng_kernel_set *set, const struct eng_kernel *kernel)
+static void check_not_finite(const struct subject *s)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
-    (void)set;
+    const size_t n_cols = s->traits->block_elems > 64 ? s->traits->block_elems : 64;
     for (size_t i = 0; i < 3; i++) {
         struct kernel_case c;
         float y[2][16];
-        case_open(&c, kernel->w_type, 16, 64, 2, FILL_NORMAL, FILL_NORMAL, 9);
-        c.x[64 + 40] = bad[i];
-        case_quantize(&c, set->quantize);
-        case_run(&c, kernel, (struct eng_span){0, 16}, (struct eng_span){0, 2}, y[0], 16);
+        case_open(&c, s->traits->type, 16, n_cols, 2, FILL_NORMAL, FILL_NORMAL, 9);
+        c.x[n_cols + 40] = bad[i];
+        case_quantize(&c, s->set->quantize);
+        case_run(&c, s->kernel, (struct eng_span){0, 16}, (struct eng_span){0, 2}, y[0], 16);
         for (size_t r = 0; r < 16; r++) {
             assert_true(isfinite(y[0][r]));
             assert_false(isfinite(y[1][r]));
@@ -290,7 +330,7 @@ static void test_rounding_is_right(void **state)
 {
     float x[32];
     struct eng_q8_group g;
-    int32_t sum = 0;
+    int32_t sum = 0, sum_low = 0;
     uint64_t seed = 8;
     (void)state;
     for (size_t i = 0; i < 32; i++)
@@ -302,9 +342,10 @@ static void test_rounding_is_right(void **state)
     for (size_t i = 0; i < 32; i++) {
         assert_true(fabsf(x[i] - g.d[3] * (float)g.q[3][i]) <= 0.5001f * g.d[3]);
         sum += g.q[3][i];
+        sum_low += i < 16 ? g.q[3][i] : 0;
     }
-    assert_int_equal(g.bias8[3], -128 * sum);
-    assert_int_equal(g.bias4[3], -8 * sum);
+    assert_int_equal(g.sum_q[3], sum);
+    assert_int_equal(g.sum_low_q[3], sum_low);
     assert_true(g.sum[3] == g.d[3] * (float)sum);
 }
 
@@ -315,22 +356,30 @@ static void test_every_set_is_complete(void **state)
     (void)state;
     assert_string_equal(sets[n - 1]->name, "ref");
     assert_true(eng_kernel_set_possible(sets[n - 1]));
+    const struct eng_type_traits *types[CASE_TYPES_MOST];
+    const size_t n_types = case_types(types);
     for (size_t i = 0; i < n; i++)
-        for (size_t t = 0; t < N_CASE_TYPES; t++)
-            for (int act = ENG_ACT_Q8; act <= ENG_ACT_F32; act++) {
-                const struct eng_kernel *kernel = eng_kernel_find(sets[i], (enum eng_type)case_types[t], (enum eng_act)act);
-                assert_non_null(kernel);
-                assert_int_equal(kernel->w_type, case_types[t]);
-            }
+        for (size_t t = 0; t < n_types; t++)
+            for (int act = ENG_ACT_Q8; act <= ENG_ACT_F32; act++)
+                for (int packed = 0; packed <= eng_panel_possible(types[t]); packed++) {
+                    const struct eng_kernel *kernel = eng_kernel_find(sets[i], types[t], packed, (enum eng_act)act);
+                    assert_non_null(kernel->fn);
+                    assert_int_equal(kernel->w_type, packed && sets[i]->packed ? types[t]->type : ENG_TYPE_LIMIT);
+                }
 }
 
 /* Panels give every row back byte for byte, and take no more memory than rows padded to 16. */
 static void test_panels_keep_every_byte(void **state)
 {
     (void)state;
-    for (size_t t = 0; t < N_CASE_TYPES; t++) {
+    const struct eng_type_traits *types[CASE_TYPES_MOST];
+    const size_t n_types = case_types(types);
+    for (size_t t = 0; t < n_types; t++) {
         struct kernel_case c;
-        case_open(&c, case_types[t], 37, 96, 1, FILL_NORMAL, FILL_NORMAL, t);
+        if (!eng_panel_possible(types[t]))
+            continue;
+        assert_true(types[t]->block_bytes <= ENG_PANEL_BLOCK_BYTES);
+        case_open(&c, types[t]->type, 37, types[t]->block_elems > 32 ? 2 * types[t]->block_elems : 96, 1, FILL_NORMAL, FILL_NORMAL, t);
         const struct eng_panel_shape shape = eng_panel_shape(c.traits, c.n_rows, c.n_cols);
         uint8_t *row = case_alloc(c.row_bytes);
         for (size_t r = 0; r < c.n_rows; r++) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/kernel.h"
+#include "kernels/matmul.h"
 #include "model/weights.h"
 
 void eng_load_fail(struct eng_load *l, int code, const char *format, ...)
