@@ -161,8 +161,9 @@ static void compare_bounded(const struct subject *s, const struct kernel_case *c
 
 static void check_adversarial(const struct subject *s)
 {
-    for (int w = 0; w < FILL_N; w++)
-        for (int x = 0; x < FILL_N; x++) {
+    const int n_fills = s->traits->encode ? FILL_N : 1; /* without an encoder the weights are random bytes */
+    for (int w = 0; w < n_fills; w++)
+        for (int x = w % 2; x < FILL_N; x += 2) {
             struct kernel_case c;
             case_open(&c, s->traits->type, 20, s->traits->block_elems > 32 ? s->traits->block_elems : 288, 3, (enum fill)w, (enum fill)x, (uint64_t)(w * 31 + x));
             compare_bounded(s, &c, (enum fill)w, (enum fill)x);
