@@ -1,4 +1,4 @@
--- schema.sql - version 2. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
+-- schema.sql - version 3. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
 -- PRAGMA user_version and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
 -- (json_valid(NULL) is 0 before SQLite 3.45, hence the "IS NULL OR".)
 
@@ -33,10 +33,22 @@ CREATE TABLE model (
   n_params          INTEGER,
   file_bytes        INTEGER NOT NULL,
   weight_bytes      INTEGER,          -- as executed
-  bits_per_weight   REAL,             -- 8 * weight_bytes / n_params: from bytes, never from the name
-  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes","names"}] as executed; names: the matrices of this type
+  tensor_types      TEXT CHECK (tensor_types IS NULL OR json_valid(tensor_types)), -- [{"type","tensors","weights","bytes"}] as executed, vectors too
   UNIQUE (sha256, quant)
 ) STRICT;
+
+CREATE TABLE model_tensor (           -- matrices; NULL sizes: stored by format 1 or 2, which kept names and types only
+  model_id     INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,
+  name         TEXT NOT NULL,         -- as in GGUF
+  i_tensor     INTEGER,               -- embedding, layers, head
+  n_rows       INTEGER,
+  n_cols       INTEGER,
+  type         TEXT NOT NULL,         -- as executed
+  n_bytes      INTEGER,               -- as executed, before packing
+  stored_type  TEXT,                  -- in the file
+  stored_bytes INTEGER,
+  PRIMARY KEY (model_id, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE plan (
   id     INTEGER PRIMARY KEY,

@@ -68,15 +68,33 @@ int mb_db_put_build(struct mb_db *db, const struct mb_db_build *row, int64_t *id
     return one_id(db, s, id, "build", MB_EFAILED, err);
 }
 
+/* Rows of an older format have names and types only: the rest is filled in when the model is opened again. */
+static int put_tensors(struct mb_db *db, int64_t model_id, const char *json, struct mb_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    const int rc = prepare(db, "INSERT INTO model_tensor (model_id, i_tensor, name, n_rows, n_cols, type, n_bytes, stored_type, stored_bytes)"
+                           " SELECT ?1, key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6"
+                           " FROM json_each(?2) WHERE true ON CONFLICT (model_id, name) DO UPDATE SET i_tensor = excluded.i_tensor,"
+                           " n_rows = excluded.n_rows, n_cols = excluded.n_cols, type = excluded.type, n_bytes = excluded.n_bytes,"
+                           " stored_type = excluded.stored_type, stored_bytes = excluded.stored_bytes WHERE n_bytes IS NULL", &s, "model_tensor",
+                           err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, model_id);
+    mb_db_bind_text(s, 2, json);
+    const int done = sqlite3_step(s) == SQLITE_DONE ? MB_OK : mb_db_fail(db, "model_tensor", err);
+    sqlite3_finalize(s);
+    return done;
+}
+
 int mb_db_put_model(struct mb_db *db, const struct mb_db_model *row, int64_t *id, struct mb_error *err)
 {
     sqlite3_stmt *s = NULL;
     /* What was unknown the first time is filled in; what is known stays. */
-    const int rc = prepare(db, "INSERT INTO model (sha256, quant, name, arch, n_params, file_bytes, weight_bytes, bits_per_weight, tensor_types)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 8.0 * ?7 / ?5, ?8) ON CONFLICT (sha256, quant) DO UPDATE SET"
+    const int rc = prepare(db, "INSERT INTO model (sha256, quant, name, arch, n_params, file_bytes, weight_bytes, tensor_types)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sha256, quant) DO UPDATE SET"
                            " arch = coalesce(arch, excluded.arch), n_params = coalesce(n_params, excluded.n_params),"
                            " weight_bytes = coalesce(weight_bytes, excluded.weight_bytes),"
-                           " bits_per_weight = coalesce(bits_per_weight, excluded.bits_per_weight),"
                            " tensor_types = coalesce(tensor_types, excluded.tensor_types) RETURNING id", &s, "model", err);
     if (rc)
         return rc;
@@ -88,7 +106,8 @@ int mb_db_put_model(struct mb_db *db, const struct mb_db_model *row, int64_t *id
     mb_db_bind_count(s, 6, row->file_bytes);
     mb_db_bind_count(s, 7, row->weight_bytes > 0 ? row->weight_bytes : -1);
     mb_db_bind_text(s, 8, row->tensor_types_json);
-    return one_id(db, s, id, "model", MB_EFAILED, err);
+    const int made = one_id(db, s, id, "model", MB_EFAILED, err);
+    return made || !row->tensors_json ? made : put_tensors(db, *id, row->tensors_json, err);
 }
 
 int mb_db_put_plan(struct mb_db *db, const struct mb_db_plan *row, int64_t *id, struct mb_error *err)

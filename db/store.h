@@ -29,7 +29,8 @@ struct sqlite3 *mb_db_handle(struct mb_db *db); /* for queries of views; borrowe
 
 struct mb_db_device { const char *name, *cpu, *kernel, *facts_json; int64_t n_cores, memory_bytes /* <0 unknown */; };
 struct mb_db_build { const char *version, *commit, *compiler, *flags, *type, *sanitizer, *binary_sha256; };
-struct mb_db_model { const char *sha256, *quant, *name, *arch; int64_t n_params, file_bytes, weight_bytes; const char *tensor_types_json; };
+struct mb_db_model { const char *sha256, *quant, *name, *arch; int64_t n_params, file_bytes, weight_bytes;
+                     const char *tensor_types_json, *tensors_json; /* as in runners/runner.h; NULL: not known */ };
 struct mb_db_plan { const char *hash, *name, *text; };
 
 int mb_db_put_device(struct mb_db *db, const struct mb_db_device *row, int64_t *id, struct mb_error *err) MB_MUST_CHECK;

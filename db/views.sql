@@ -157,14 +157,24 @@ SELECT cell_id, name, n, avg(CASE WHEN i IN ((n + 1) / 2, (n + 2) / 2) THEN valu
        max(CASE WHEN i = k THEN value END) AS lo, max(CASE WHEN i = n + 1 - k THEN value END) AS hi, max(coverage) AS coverage
 FROM k GROUP BY cell_id, name;
 
+-- v_model: a model as it was executed. Bits per weight come from bytes, never from the name of a format.
+--   bits_per_weight         8 weight_bytes / n_params: matrices and vectors
+--   matrix_bits_per_weight  8 sum(n_bytes) / sum(n_rows n_cols) of the matrices; stored_bits_per_weight: the same in the file
+CREATE VIEW v_model AS
+SELECT m.*, 8.0 * m.weight_bytes / m.n_params AS bits_per_weight, t.matrix_bits_per_weight, t.stored_bits_per_weight
+FROM model m LEFT JOIN (
+  SELECT model_id, 8.0 * sum(n_bytes) / sum(n_rows * n_cols) AS matrix_bits_per_weight, 8.0 * sum(stored_bytes) / sum(n_rows * n_cols)
+         AS stored_bits_per_weight FROM model_tensor GROUP BY model_id) t ON t.model_id = m.id;
+
 -- v_name: short names of cells for people.
 --   model_name  file name of a path    shape  workload with its sizes ("micro 256+64")
 --   setting     all axes, one text: equal where only the workload differs
---   label       the axes that vary within the run; the model's name where none does. A model name over 24 characters becomes its
+--   label       the axes that vary within the run, a format with its bits per weight; the model's name where none does. A model name over 24 characters becomes its
 --               first 14 and its number among the run's models.
 CREATE VIEW v_name AS
 WITH c AS (
   SELECT id AS cell_id, run_id, i_cell, model, backend, threads, quant, act, cache_type_k, cache_type_v, early_exit, token_reduction, cpu_mask, runner,
+         (SELECT printf(' (%.2f bpw)', bits_per_weight) FROM v_model m WHERE m.id = model_id AND bits_per_weight IS NOT NULL) AS bits,
          replace(model, rtrim(model, replace(model, '/', '')), '') AS model_name,
          dense_rank() OVER (PARTITION BY run_id ORDER BY model) AS i_model,
          workload || coalesce(' ' || (options ->> '$.prompt') || '+' || (options ->> '$.gen'), '') AS shape
@@ -182,7 +192,7 @@ v AS (
 SELECT c.cell_id, c.run_id, c.i_cell, c.model_name, c.shape,
        concat_axes.setting, coalesce(nullif(trim(
          CASE WHEN v.model THEN c.short_name || ' ' ELSE '' END || CASE WHEN v.runner THEN c.runner || ' ' ELSE '' END
-         || CASE WHEN v.backend THEN c.backend || ' ' ELSE '' END || CASE WHEN v.quant THEN c.quant || ' ' ELSE '' END
+         || CASE WHEN v.backend THEN c.backend || ' ' ELSE '' END || CASE WHEN v.quant THEN c.quant || coalesce(c.bits, '') || ' ' ELSE '' END
          || CASE WHEN v.act THEN 'act ' || c.act || ' ' ELSE '' END
          || CASE WHEN v.cache_type_k THEN 'K ' || c.cache_type_k || ' ' ELSE '' END
          || CASE WHEN v.cache_type_v THEN 'V ' || c.cache_type_v || ' ' ELSE '' END
@@ -345,7 +355,7 @@ SELECT q.run_id, q.setting, q.i_cell, q.label, q.model_name, q.quant, q.threads,
        coalesce(s.rss_peak_bytes, q.rss_peak_bytes) AS rss_peak_bytes
 FROM q LEFT JOIN v_accuracy a ON a.cell_id = q.accuracy_cell AND a.task = ''
 LEFT JOIN c ON c.cell_id = q.accuracy_cell
-LEFT JOIN model m ON m.id = q.model_id
+LEFT JOIN v_model m ON m.id = q.model_id
 LEFT JOIN v_speed s ON s.run_id = q.run_id AND s.setting = q.setting;
 
 -- v_method: what early exit and token reduction buy: a cell against its baseline, the cell that differs only in having neither.
@@ -422,7 +432,7 @@ LEFT JOIN (SELECT c.run_id, count(*) AS n, sum(t.status = 'ok') AS n_ok, sum(t.s
 
 -- v_run_model: models that the cells of a run executed.
 CREATE VIEW v_run_model AS
-SELECT DISTINCT c.run_id, m.* FROM cell c JOIN model m ON m.id = c.model_id;
+SELECT DISTINCT c.run_id, m.* FROM cell c JOIN v_model m ON m.id = c.model_id;
 
 -- v_stream: which channels were sampled during a repetition.
 CREATE VIEW v_stream AS

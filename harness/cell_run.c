@@ -136,7 +136,7 @@ static int store_model(struct cell_run *c, const struct mb_runner_facts *facts, 
     const struct mb_db_model row = {.sha256 = c->cell->model_sha256, .quant = cell->axis[MB_AXIS_QUANT],
                                     .name = slash ? slash + 1 : cell->model_path, .arch = facts->arch, .n_params = (int64_t)facts->n_params,
                                     .file_bytes = (int64_t)c->cell->model_bytes, .weight_bytes = (int64_t)facts->weight_bytes,
-                                    .tensor_types_json = facts->tensor_types};
+                                    .tensor_types_json = facts->tensor_types, .tensors_json = facts->tensors};
     int64_t id;
     const int rc = mb_db_put_model(db, &row, &id, err);
     return rc ? rc : mb_db_set_cell_model(db, c->cell_id, id, err);

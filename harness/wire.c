@@ -120,9 +120,9 @@ json_t *mb_wire_error_answer(const struct mb_error *err)
 
 json_t *mb_wire_facts_answer(const struct mb_runner_facts *f)
 {
-    return json_pack("{s:{s:o, s:I, s:I, s:I, s:I, s:o}}", "facts", "arch", text_or_null(f->arch), "n_params", (json_int_t)f->n_params,
+    return json_pack("{s:{s:o, s:I, s:I, s:I, s:I, s:o, s:o}}", "facts", "arch", text_or_null(f->arch), "n_params", (json_int_t)f->n_params,
                      "weight_bytes", (json_int_t)f->weight_bytes, "n_layers", (json_int_t)f->n_layers, "n_ctx_train",
-                     (json_int_t)f->n_ctx_train, "tensor_types", text_or_null(f->tensor_types));
+                     (json_int_t)f->n_ctx_train, "tensor_types", text_or_null(f->tensor_types), "tensors", text_or_null(f->tensors));
 }
 
 json_t *mb_wire_record_answer(const struct mb_record *record)
@@ -155,7 +155,8 @@ int mb_wire_read_facts(const json_t *json, struct mb_runner_facts *f, struct mb_
         return mb_fail(err, MB_EFORMAT, "the worker's answer has no facts");
     *f = (struct mb_runner_facts){.arch = json_string_value(json_object_get(facts, "arch")), .n_params = (uint64_t)n_params,
                                   .weight_bytes = (uint64_t)weight_bytes, .n_layers = (uint32_t)n_layers, .n_ctx_train = (uint32_t)n_ctx_train,
-                                  .tensor_types = json_string_value(json_object_get(facts, "tensor_types"))};
+                                  .tensor_types = json_string_value(json_object_get(facts, "tensor_types")),
+                                  .tensors = json_string_value(json_object_get(facts, "tensors"))};
     return MB_OK;
 }
 

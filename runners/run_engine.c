@@ -3,6 +3,7 @@
  * The engine's marks become events here; everything that allocates happens in open() and prepare().
  */
 #include <eng/engine.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct engine_state {
     struct eng_session *session;
     const struct mb_event_sink *events; /* where marks of the call under way go; NULL outside calls */
     uint32_t request;
-    char *tensor_types;
+    char *tensor_types, *tensors;
     char *turn;                          /* rendered chat turn */
     size_t n_turn, cap_turn;
     int32_t *ids;                        /* depth and prompt of an exact length */
@@ -67,15 +68,16 @@ static int engine_probe(struct mb_error *why)
 }
 
 /* Names of the matrices of one type, as JSON strings. */
-static void describe_names(struct mb_strbuf *sb, const struct eng_model *model, enum eng_type type)
+static char *describe_tensors(const struct eng_model *model)
 {
-    struct eng_tensor_info tensor;
-    const char *separator = "";
-    for (uint32_t i = 0; eng_model_tensor(model, i, &tensor); i++)
-        if (tensor.type == type) {
-            mb_strbuf_printf(sb, "%s\"%s\"", separator, tensor.name);
-            separator = ",";
-        }
+    struct eng_tensor_info t;
+    struct mb_strbuf sb = {0};
+    mb_strbuf_puts(&sb, "[");
+    for (uint32_t i = 0; eng_model_tensor(model, i, &t); i++)
+        mb_strbuf_printf(&sb, "%s[\"%s\",%" PRIu64 ",%" PRIu64 ",\"%s\",%" PRIu64 ",\"%s\",%" PRIu64 "]", i ? "," : "", t.name, t.n_rows, t.n_cols,
+                         eng_type_name(t.type), t.n_bytes, eng_type_name(t.stored_type), t.stored_bytes);
+    mb_strbuf_puts(&sb, "]");
+    return mb_strbuf_take(&sb);
 }
 
 static char *describe_types(const struct eng_model *model)
@@ -84,11 +86,9 @@ static char *describe_types(const struct eng_model *model)
     struct mb_strbuf sb = {0};
     mb_strbuf_puts(&sb, "[");
     for (int i = 0; i < 8 && shares[i].n_tensors; i++) {
-        mb_strbuf_printf(&sb, "%s{\"type\":\"%s\",\"tensors\":%u,\"weights\":%llu,\"bytes\":%llu,\"names\":[", i ? "," : "",
+        mb_strbuf_printf(&sb, "%s{\"type\":\"%s\",\"tensors\":%u,\"weights\":%llu,\"bytes\":%llu}", i ? "," : "",
                          eng_type_name(shares[i].type), shares[i].n_tensors, (unsigned long long)shares[i].n_weights,
                          (unsigned long long)shares[i].n_bytes);
-        describe_names(&sb, model, shares[i].type);
-        mb_strbuf_puts(&sb, "]}");
     }
     mb_strbuf_puts(&sb, "]");
     return mb_strbuf_take(&sb);
@@ -111,7 +111,8 @@ static int engine_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, 
         return rc;
     st->exits_early = strcmp(cell->axis[MB_AXIS_EARLY_EXIT], "none") != 0;
     st->tensor_types = describe_types(st->model);
-    return st->tensor_types ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for the model's facts");
+    st->tensors = describe_tensors(st->model);
+    return st->tensor_types && st->tensors ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for the model's facts");
 }
 
 static int grow(void **array, size_t *cap, size_t need, size_t elem_bytes, struct mb_error *err)
@@ -281,6 +282,7 @@ static void engine_facts(void *state, struct mb_runner_facts *facts)
         .n_layers = info->n_layers,
         .n_ctx_train = info->n_ctx_train,
         .tensor_types = st->tensor_types,
+        .tensors = st->tensors,
     };
 }
 
@@ -291,6 +293,7 @@ static void engine_close(void *state)
     eng_model_close(st->model);
     mb_score_release(&st->score);
     free(st->tensor_types);
+    free(st->tensors);
     free(st->turn);
     free(st->ids);
     *st = (struct engine_state){0};

@@ -22,7 +22,8 @@ struct mb_runner_facts { /* what the cell runs on, for the model table; zeroed w
     const char *arch;    /* "llama"; borrowed until close */
     uint64_t n_params, weight_bytes; /* weight_bytes: as executed, after requantization */
     uint32_t n_layers, n_ctx_train;
-    const char *tensor_types; /* JSON [{"type","tensors","weights","bytes","names"}] as executed (names: the matrices), borrowed until close; or NULL */
+    const char *tensor_types; /* JSON [{"type","tensors","weights","bytes"}] as executed, borrowed until close; or NULL */
+    const char *tensors;      /* JSON [[name, rows, columns, type, bytes, type in the file, bytes there]] of the matrices; likewise */
 };
 
 struct mb_runner_ops {

@@ -192,11 +192,13 @@ static void a_file_of_format_1_becomes_like_a_new_one(void **state)
     sqlite3 *raw;
     assert_int_equal(sqlite3_open(p->file, &raw), SQLITE_OK);
     assert_int_equal(sqlite3_exec(raw, schema, NULL, NULL, NULL), SQLITE_OK);
-    char sql[700];
+    char sql[1200];
     snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = 1; INSERT INTO device VALUES (1, 'f', 'd', 'c', 2, NULL, NULL, '{}');"
              "INSERT INTO build VALUES (1, '0', 'c', 'g', '', 'Release', '', 'b'); INSERT INTO plan VALUES (1, 'h', 'n', 't');"
              "INSERT INTO run VALUES (1, 1, 1, 1, 'now', NULL, 'running', NULL);"
-             "INSERT INTO cell (id, run_id, i_cell, hash, config, repetitions) VALUES (1, 1, 0, 'h', '{\"axes\":{\"model\":\"m\"}}', 1)",
+             "INSERT INTO cell (id, run_id, i_cell, hash, config, repetitions) VALUES (1, 1, 0, 'h', '{\"axes\":{\"model\":\"m\"}}', 1);"
+             "INSERT INTO model VALUES (1, 's', 'q4_0', 'm.gguf', 'llama', 16, 10, 9, 4.5, '[{\"type\":\"q8_0\",\"tensors\":1,\"names\":[\"e\"]},"
+             "{\"type\":\"q4_0\",\"tensors\":2,\"names\":[\"a\",\"b\"]}]'), (2, 't', 'file', 'n.gguf', NULL, NULL, 10, NULL, NULL, NULL)",
              MB_DB_APPLICATION_ID);
     assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(raw);
@@ -210,6 +212,10 @@ static void a_file_of_format_1_becomes_like_a_new_one(void **state)
     assert_string_equal(old_shape, new_shape);
     assert_non_null(strstr(new_shape, "calibration_sample.value:REAL0"));
     text_is(db, "SELECT model || cpu_mask FROM cell", "mall");
+    text_is(db, "SELECT group_concat(name || arch || n_params || file_bytes || weight_bytes || bits_per_weight) FROM v_model", "m.ggufllama161094.5");
+    text_is(db, "SELECT tensor_types FROM model WHERE id = 1", "[{\"type\":\"q8_0\",\"tensors\":1},{\"type\":\"q4_0\",\"tensors\":2}]");
+    text_is(db, "SELECT group_concat(name || type) || count(n_bytes) FROM model_tensor WHERE model_id = 1", "aq4_0,bq4_0,eq8_00");
+    text_is(db, "SELECT count(*) FROM model_tensor WHERE model_id <> 1", "0");
     free(old_shape);
     free(new_shape);
     mb_db_close(db);

@@ -209,13 +209,19 @@ static void provenance_rows_are_shared(void **state)
     struct mb_db_model m = {.sha256 = "s", .quant = "q4_0", .name = "m.gguf", .n_params = -1, .file_bytes = 10, .weight_bytes = -1};
     int64_t first, second;
     assert_int_equal(mb_db_put_model(db, &m, &first, &err), MB_OK);
-    assert_text(db, "SELECT bits_per_weight FROM model", NULL);
+    assert_text(db, "SELECT bits_per_weight FROM v_model", NULL);
     m.n_params = 16;
     m.weight_bytes = 9;
     m.arch = "llama";
     assert_int_equal(mb_db_put_model(db, &m, &second, &err), MB_OK);
     assert_int_equal(first, second);
-    assert_text(db, "SELECT arch || ' ' || bits_per_weight FROM model", "llama 4.5");
+    assert_text(db, "SELECT arch || ' ' || bits_per_weight FROM v_model", "llama 4.5");
+    m.tensors_json = "[[\"b\",2,8,\"q4_0\",9,\"f16\",32],[\"a\",1,16,\"f32\",64,\"f32\",64]]"; /* 9 + 64 bytes of 16 + 16 weights */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mb_db_put_model(db, &m, &second, &err), MB_OK);
+        assert_text(db, "SELECT matrix_bits_per_weight || ' ' || stored_bits_per_weight FROM v_model", "18.25 24.0");
+        assert_text(db, "SELECT group_concat(name || i_tensor || type || stored_type, ' ') FROM model_tensor", "a1f32f32 b0q4_0f16");
+    }
     int64_t ids[2];
     const int64_t cell = known_cell(db, b, 0, &plain, "micro", "{}", 1, NULL);
     ids[0] = known_cell(db, b, 0, &plain, "micro", "{}", 1, NULL);

@@ -55,6 +55,9 @@ static void the_model_table_says_what_was_executed(void **state)
     assert_string_equal(campaign_query(&c, "SELECT name || ' ' || quant FROM model"), "stories260K.bin file");
     assert_int_equal(campaign_number(&c, "SELECT n_params BETWEEN 200000 AND 400000 AND weight_bytes BETWEEN 4 * 200000 AND 4 * 400000 FROM model"), 1);
     assert_int_equal(campaign_number(&c, "SELECT sum(t.value ->> '$.bytes') = model.weight_bytes FROM model, json_each(model.tensor_types) t"), 1);
+    assert_int_equal(campaign_number(&c, "SELECT min(type = 'f32' AND stored_type = 'f32' AND n_bytes = 4 * n_rows * n_cols AND stored_bytes = n_bytes) FROM model_tensor"), 1);
+    assert_int_equal(campaign_number(&c, "SELECT sum(n_bytes) BETWEEN 4 * 200000 AND (SELECT weight_bytes FROM model) FROM model_tensor"), 1);
+    assert_int_equal(campaign_number(&c, "SELECT bits_per_weight = 32 FROM v_model"), 1);
     /* Greedy, the same prompt: the same output in every repetition and worker. */
     assert_int_equal(campaign_number(&c, "SELECT count(DISTINCT value) FROM metric WHERE name = 'output_hash'"), 1);
     assert_int_equal(campaign_number(&c, "SELECT count(*) FROM event JOIN trial t ON t.id = trial_id WHERE t.kind = 'cold' AND event.kind = 'load_end' AND t_ns > 0"), 2);

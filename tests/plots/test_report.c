@@ -169,16 +169,16 @@ static void findings_come_from_the_views(void **state)
     fill(p, DEMO_FULL);
     report(p, p->out);
     sqlite3_stmt *s;
-    assert_int_equal(sqlite3_prepare_v2(mb_db_handle(p->db), "SELECT max(decode_tps), (SELECT decode_tps FROM v_cell WHERE label = 'file 2t' AND workload = 'micro')"
+    assert_int_equal(sqlite3_prepare_v2(mb_db_handle(p->db), "SELECT max(decode_tps), (SELECT decode_tps FROM v_cell WHERE label = 'file (5.47 bpw) 2t' AND workload = 'micro')"
                                         " FROM v_cell WHERE workload = 'micro'", -1, &s, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     char expected[100];
-    snprintf(expected, sizeof(expected), "q4_0 2t with %#.4g tokens/s (median of 5, 93.8 %% interval", sqlite3_column_double(s, 0));
+    snprintf(expected, sizeof(expected), "q4_0 (4.58 bpw) 2t with %#.4g tokens/s (median of 5, 93.8 %% interval", sqlite3_column_double(s, 0));
     says(p->result.findings[0], expected);
     snprintf(expected, sizeof(expected), "%.2f times the file as stored", sqlite3_column_double(s, 0) / sqlite3_column_double(s, 1));
     says(p->result.findings[0], expected);
     sqlite3_finalize(s);
-    says(p->result.findings[1], "q4_0 2t keeps accuracy: 0.600 right against 0.620");
+    says(p->result.findings[1], "q4_0 (4.58 bpw) 2t keeps accuracy: 0.600 right against 0.620");
     says(p->result.findings[1], "2 of 6 settings fall below");
     says(p->result.findings[2], "71 % of its drafts accepted; the output is the same token for token.");
 }

@@ -176,8 +176,11 @@ static void it_reports_what_it_holds(void **state)
     assert_int_equal(facts.n_layers, 3);
     assert_int_equal(facts.n_ctx_train, 256);
     assert_non_null(strstr(facts.tensor_types, "\"q8_0\""));
-    assert_non_null(strstr(facts.tensor_types, "\"blk.2.ffn_down.weight\"")); /* the last matrix of the last layer has its type */
-    assert_null(strstr(facts.tensor_types, "blk.3."));
+    assert_non_null(strstr(facts.tensors, "[\"blk.2.ffn_down.weight\",64,96,\"q8_0\",6528,\"q8_0\",6528]")); /* the last matrix of the last layer */
+    assert_null(strstr(facts.tensors, "blk.3."));
+    requantized.ops->facts(requantized.state, &facts);
+    assert_non_null(strstr(facts.tensors, "[\"blk.2.ffn_down.weight\",64,96,\"q4_0\",3456,\"q8_0\",6528]"));
+    file.ops->facts(file.state, &facts);
     assert_true((double)facts.weight_bytes == engine_rig_figure(&file, MB_METRIC_WEIGHT_BYTES));
     assert_true(engine_rig_figure(&requantized, MB_METRIC_WEIGHT_BYTES) < engine_rig_figure(&file, MB_METRIC_WEIGHT_BYTES));
     /* K and V, 3 layers, 2 heads of 16, of 2 or 4 bytes, per token */

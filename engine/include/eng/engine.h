@@ -189,8 +189,8 @@ int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_i
 
 struct eng_tensor_info { /* a weight matrix as it is executed */
     char name[48];               /* as in GGUF: "blk.3.ffn_down.weight" */
-    enum eng_type type;
-    uint64_t n_rows, n_cols, n_bytes; /* n_bytes before packing */
+    enum eng_type type, stored_type;
+    uint64_t n_rows, n_cols, n_bytes, stored_bytes; /* n_bytes before packing; stored: as in the file */
 };
 
 /** eng_model_tensor() - matrix @i of the model, from 0: embedding, then layer by layer, then an untied head; false past the last.

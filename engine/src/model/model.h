@@ -124,6 +124,8 @@ struct eng_named_matrix { /* rows of the same name, one after the other, are vie
     const char *name;     /* as in GGUF: "blk.3.ffn_down.weight" */
     struct eng_matrix *w;
     bool multiplied;      /* used in products: packed. Else only rows are looked up */
+    enum eng_type stored_type; /* as in the file */
+    uint64_t stored_bytes;
 };
 
 struct eng_model {

@@ -82,10 +82,12 @@ bool eng_model_tensor(const struct eng_model *model, uint32_t i, struct eng_tens
     const struct eng_named_matrix *first = &model->matrices[at];
     snprintf(tensor->name, sizeof tensor->name, "%s", first->name);
     tensor->type = first->w->traits->type;
+    tensor->stored_type = first->stored_type;
     tensor->n_cols = first->w->n_cols;
     for (; at < model->n_matrices && model->matrices[at].name == first->name; at++) {
         tensor->n_rows += model->matrices[at].w->n_rows;
         tensor->n_bytes += model->matrices[at].w->data_bytes;
+        tensor->stored_bytes += model->matrices[at].stored_bytes;
     }
     return true;
 }
@@ -161,12 +163,14 @@ static int prepare(struct preparation *p, struct eng_named_matrix *named)
     return rc;
 }
 
-/* What is looked up stays in its plain layout; a tied embedding is both. */
+/* What is looked up stays in its plain layout; a tied embedding is both. And what the file held, before any of it changes. */
 static void mark_roles(struct eng_model *m)
 {
     for (uint32_t i = 0; i < m->n_matrices; i++) {
         struct eng_named_matrix *named = &m->matrices[i];
         const bool tied = m->info.tied_head && named->w == &m->token_embd;
+        named->stored_type = named->w->traits->type;
+        named->stored_bytes = named->w->data_bytes;
         named->multiplied = tied || (named->w != &m->token_embd && named->w != &m->position_embd);
     }
 }
