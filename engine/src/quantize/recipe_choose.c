@@ -137,7 +137,7 @@ static unsigned tensor_facts(struct choosing *c, const struct eng_recipe_tensor 
     unsigned facts = c->model_facts;
     if (base && t->ne[0] % base->block_elems != 0)
         facts |= ENG_FACT_RAGGED;
-    if (t->ne[2] > 1)
+    if (t->ne[2] > 1 || strstr(t->name, "_exps.")) /* a loaded model has them row under row */
         facts |= ENG_FACT_EXPERT_STACK;
     if (role == ENG_ROLE_ATTN_V)
         facts |= position_facts(c->i_attn_v++, c->n_attn_v);
