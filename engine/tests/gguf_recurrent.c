@@ -157,6 +157,14 @@ static void feed_forward(const struct maker *m, int i)
     matrix(m, i, "ffn_down.weight", D, D_FF);
 }
 
+static void experts(const struct maker *m, int i)
+{
+    matrix(m, i, "ffn_gate_inp.weight", N_EXPERTS, D);
+    matrix(m, i, "ffn_gate_exps.weight", N_EXPERTS * D_FF, D);
+    matrix(m, i, "ffn_up_exps.weight", N_EXPERTS * D_FF, D);
+    matrix(m, i, "ffn_down_exps.weight", N_EXPERTS * D, D_FF);
+}
+
 static void ends(const struct maker *m, const char *head_norm, bool layer_norm, bool untied)
 {
     gguf_build_random(m->b, "token_embd.weight", m->type, GGUF_TINY_VOCAB, D, 0, 1);
@@ -239,7 +247,10 @@ static void build_hybrid(const struct maker *m) /* granitehybrid, jamba */
             mamba(m, i, true);
         else
             mamba2(m, i);
-        feed_forward(m, i);
+        if (jamba && i == 1)
+            experts(m, i);
+        else
+            feed_forward(m, i);
     }
 }
 

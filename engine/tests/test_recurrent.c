@@ -250,6 +250,7 @@ static const struct {
     {"rwkv7", {"time_mix_g2.weight", DAMAGE_DROP, 0, 0}, "time_mix_g2.weight' is missing"},
     {"rwkv7", {"channel_mix_key.weight", DAMAGE_WIDER, 0, 0}, "channel_mix_key.weight"},
     {"jamba", {"ssm_b_norm.weight", DAMAGE_DROP, 0, 0}, "ssm_b_norm.weight' is missing"},
+    {"jamba", {"expert_used_count", DAMAGE_U32, 5, 0}, "expert_used_count"},
     {"jamba", {"ssm_dt_norm.weight", DAMAGE_WIDER, 0, 0}, "ssm_dt_norm.weight"},
 };
 

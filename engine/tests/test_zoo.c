@@ -28,20 +28,9 @@
 #define Q8_BOUND 0.5
 enum { N_TOKENS = 24, N_PREFILL = 16, N_DECODE = N_TOKENS - N_PREFILL, N_MODELS = 53, N_Q8_0 = 31 };
 
-/* Families whose blocks are still being built: said, not forgotten. */
-static const char *const waiting[] = {"jamba", NULL};
-
 static char folder[SCRATCH_PATH];
 static json_t *zoo;
 static bool verbose;
-
-static bool is_waiting(const char *arch)
-{
-    for (size_t i = 0; waiting[i]; i++)
-        if (strcmp(waiting[i], arch) == 0)
-            return true;
-    return false;
-}
 
 /* ---- one model ---- */
 
@@ -184,7 +173,7 @@ static bool check_q8_0(struct subject *z)
 
 static void check_all(bool (*check)(struct subject *z), bool q8_0)
 {
-    size_t n_off = 0, n_checked = 0, n_waiting = 0, i;
+    size_t n_off = 0, n_checked = 0, i;
     json_t *about;
     if (!zoo)
         skip();
@@ -194,10 +183,6 @@ static void check_all(bool (*check)(struct subject *z), bool q8_0)
         const json_t *file = json_object_get(json_object_get(about, "q8_0"), "file");
         if (q8_0 && !file)
             continue;
-        if (is_waiting(json_string_value(json_object_get(about, "arch")))) {
-            n_waiting++;
-            continue;
-        }
         snprintf(below, sizeof below, ZOO "/q8_0/%s", json_string_value(file));
         if (q8_0)
             assert_true(golden_path(path, below));
@@ -207,9 +192,7 @@ static void check_all(bool (*check)(struct subject *z), bool q8_0)
         n_checked++;
         subject_close(&z);
     }
-    if (n_waiting > 0)
-        print_message("%zu models wait for their blocks\n", n_waiting);
-    assert_int_equal(n_checked + n_waiting, q8_0 ? N_Q8_0 : N_MODELS);
+    assert_int_equal(n_checked, q8_0 ? N_Q8_0 : N_MODELS);
     assert_int_equal(n_off, 0);
 }
 

@@ -87,7 +87,7 @@ static void granitehybrid_layer(struct eng_load *l, uint32_t i)
 
 const struct eng_arch eng_arch_granitehybrid = {
     .name = "granitehybrid", .norm = ENG_NORM_RMS, .rope = ENG_ROPE_PAIRS, .activation = ENG_SILU,
-    .keys = ENG_KEYS_SCALES | ENG_KEYS_LOGIT_SCALE, .read = read_granitehybrid, .layer = granitehybrid_layer,
+    .flags = ENG_MOE_NORMALISED, .keys = ENG_KEYS_SCALES | ENG_KEYS_LOGIT_SCALE | ENG_KEYS_EXPERTS, .read = read_granitehybrid, .layer = granitehybrid_layer,
 };
 
 /* Every layer has both; the second norm's name lacks ".weight" in the files. */
