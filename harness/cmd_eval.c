@@ -15,17 +15,18 @@
 struct eval_options {
     const char *axis[MB_AXIS_N];
     const char *tasks, *text, *data, *db, *format;
-    uint32_t limit, chunks;
+    uint32_t limit, chunks, n_ctx;
     uint64_t seed;
-    bool perplexity, quiet;
+    bool quiet;
 };
 
 static const struct mb_opt_row eval_rows[] = {
     {"--tasks", NULL, MB_OPT_TEXT, offsetof(struct eval_options, tasks), "LIST", 0, 0, "mini (shipped), arc_easy, openbookqa, piqa (mini)"},
     {"--limit", NULL, MB_OPT_U32, offsetof(struct eval_options, limit), "N", 0, 1 << 30, "first N questions of each task; 0 = all (0)"},
-    {"--perplexity", NULL, MB_OPT_FLAG, offsetof(struct eval_options, perplexity), NULL, 0, 0, "perplexity of a text instead of tasks"},
-    {"--text", NULL, MB_OPT_TEXT, offsetof(struct eval_options, text), "FILE", 0, 0, "text for --perplexity (the shipped one)"},
-    {"--chunks", NULL, MB_OPT_U32, offsetof(struct eval_options, chunks), "N", 1, 1 << 20, "chunks of 512 tokens for --perplexity (4)"},
+    {"--perplexity", NULL, MB_OPT_TEXT, offsetof(struct eval_options, text), "FILE", 0, 0,
+     "perplexity of a text instead of tasks, by llama-perplexity's rules; text.txt = the shipped one"},
+    {"--ctx-size", "-c", MB_OPT_U32, offsetof(struct eval_options, n_ctx), "N", 8, 131072, "tokens of a chunk of --perplexity (512)"},
+    {"--chunks", NULL, MB_OPT_U32, offsetof(struct eval_options, chunks), "N", 0, 1000000, "first N chunks of --perplexity; 0 = all (0)"},
     {"--output", "-o", MB_OPT_TEXT, offsetof(struct eval_options, format), "FORMAT", 0, 0, "md or json on standard output (md)"},
     {"--data", NULL, MB_OPT_TEXT, offsetof(struct eval_options, data), "DIR", 0, 0, "folder of real data sets (default: $MELTBENCH_DATA)"},
     {"--db", NULL, MB_OPT_TEXT, offsetof(struct eval_options, db), "FILE", 0, 0, "also store the run in this database"},
@@ -39,6 +40,15 @@ struct eval_state {
     bool alone; /* one configuration: its label, which names what differs, says nothing */
     char failure[700];
 };
+
+/* Perplexity after each chunk: the workload's answers. */
+static json_t *running_values(const struct mb_record *record)
+{
+    json_t *values = json_array();
+    for (size_t i = 0; i < record->n_answers; i++)
+        json_array_append_new(values, json_real(strtod(record->answers[i].given, NULL)));
+    return values;
+}
 
 /* One row per metric and scope that the workload scored; a share's standard error is sqrt(p (1 - p) / (n - 1)), the sample sd of
  * zeros and ones over sqrt(n) (lm-eval's stderr of a mean). */
@@ -67,10 +77,22 @@ static void take_scores(void *user, const struct mb_plan_cell *cell, const struc
                                 mb_metric_rows[m->metric].name, "value", m->value);
         json_object_set_new(row, "stderr", share && n > 1 ? json_real(sqrt(m->value * (1 - m->value) / (n - 1))) : json_null());
         json_object_set_new(row, "n", isnan(n) ? json_null() : json_integer(llround(n)));
+        if (m->metric == MB_METRIC_PERPLEXITY)
+            json_object_set_new(row, "by_chunk", running_values(record));
         for (int a = 0; a < MB_AXIS_N; a++)
             json_object_set_new(row, mb_axis_rows[a].key, json_string(cell->cell.axis[a]));
         json_array_append_new(st->rows, row);
     }
+}
+
+/* "[1]16.4155,[2]14.9893,": as llama-perplexity writes them. */
+static void print_running(const json_t *row)
+{
+    const json_t *values = json_object_get(row, "by_chunk");
+    for (size_t i = 0; i < json_array_size(values); i++)
+        printf("%s[%zu]%.4f", i ? "," : "", i + 1, json_real_value(json_array_get(values, i)));
+    if (json_array_size(values))
+        puts("\n");
 }
 
 static void print_rows(const json_t *rows, const char *format)
@@ -82,6 +104,8 @@ static void print_rows(const json_t *rows, const char *format)
         putchar('\n');
         return;
     }
+    json_array_foreach(rows, i, row)
+        print_running(row);
     puts("| configuration | task | metric | value | ± stderr | n |\n| --- | --- | --- | ---: | ---: | ---: |");
     json_array_foreach(rows, i, row) {
         const json_t *se = json_object_get(row, "stderr"), *n = json_object_get(row, "n");
@@ -101,7 +125,7 @@ static json_t *file_or_name(const char *text)
 
 static json_t *options_of_flags(const struct eval_options *o)
 {
-    if (!o->perplexity) {
+    if (!o->text) {
         json_t *tasks = json_array();
         char *copy = strdup(o->tasks), *save = NULL;
         for (char *t = copy ? strtok_r(copy, ",", &save) : NULL; t; t = strtok_r(NULL, ",", &save))
@@ -109,10 +133,7 @@ static json_t *options_of_flags(const struct eval_options *o)
         free(copy);
         return json_pack("{s:o,s:i}", "tasks", tasks, "limit", (int)o->limit);
     }
-    json_t *options = json_pack("{s:i}", "chunks", (int)o->chunks);
-    if (o->text)
-        json_object_set_new(options, "file", file_or_name(o->text));
-    return options;
+    return json_pack("{s:i,s:i,s:o}", "chunks", (int)o->chunks, "ctx", (int)o->n_ctx, "file", file_or_name(o->text));
 }
 
 static int eval_main(int argc, char **argv);
@@ -121,7 +142,7 @@ const struct mb_command mb_command_eval = {
     .name = "eval",
     .summary = "accuracy or perplexity of a configuration",
     .description = "Scores multiple-choice questions by the likelihood of their choices, with lm-eval's rules, or the perplexity of a text with "
-                   "llama-perplexity's. Axis flags take lists; their product is scored.",
+                   "llama-perplexity's. Axis flags take lists; their product is scored. Of a perplexity the running value after each chunk is printed first.",
     .rows = eval_rows,
     .takes_axes = true,
     .axis_offset = offsetof(struct eval_options, axis),
@@ -130,7 +151,7 @@ const struct mb_command mb_command_eval = {
 
 static int eval_main(int argc, char **argv)
 {
-    struct eval_options o = {.tasks = "mini", .chunks = 4, .format = "md", .seed = 42};
+    struct eval_options o = {.tasks = "mini", .n_ctx = 512, .format = "md", .seed = 42};
     struct eval_state st = {0};
     struct mb_error err = {0};
     struct mb_plan *plan = NULL;
@@ -147,7 +168,7 @@ static int eval_main(int argc, char **argv)
         const struct mb_protocol protocol = {.repetitions = 1, .warmup = 0, .order = MB_ORDER_LISTED, .seed = o.seed, .timeout_s = 24 * 3600};
         const struct mb_plan_env env = {.data_dir = o.data};
         json_t *options = options_of_flags(&o);
-        rc = mb_plan_single(&plan, "eval", o.axis, NULL, o.perplexity ? "perplexity" : "accuracy", options, &protocol, "memory", &env, &err);
+        rc = mb_plan_single(&plan, "eval", o.axis, NULL, o.text ? "perplexity" : "accuracy", options, &protocol, "memory", &env, &err);
         json_decref(options);
     }
     if (!rc) {

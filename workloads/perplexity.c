@@ -90,10 +90,20 @@ static int perplexity_next(void *state, struct mb_request *rq, struct mb_error *
     return 1;
 }
 
+/* The value after this chunk, as an answer without a right one: what llama-perplexity prints while it runs. */
+static int put_running(const struct perplexity *s, const struct mb_request *rq, double log_likelihood, struct mb_record *record,
+                       struct mb_error *err)
+{
+    char given[32];
+    snprintf(given, sizeof(given), "%.6f", exp(-s->log_likelihood / (double)s->n_scored));
+    const struct mb_record_answer answer = {.item = (char *)(uintptr_t)rq->item, .given = given, .correct = -1, .log_likelihood = log_likelihood};
+    const int rc = mb_record_add_answer(record, &answer);
+    return rc == MB_OK ? rc : mb_fail(err, rc, "perplexity: no memory for the result");
+}
+
 static int perplexity_score(void *state, const struct mb_request *rq, const struct mb_result *rs, struct mb_record *record,
                             struct mb_error *err)
 {
-    (void)record;
     struct perplexity *s = state;
     if (rs->n_scored == 0) {
         s->at_end = true;
@@ -103,7 +113,7 @@ static int perplexity_score(void *state, const struct mb_request *rq, const stru
         return mb_fail(err, MB_EFAILED, "perplexity: NaN log-likelihood in chunk %" PRIu32, rq->index + 1);
     s->log_likelihood += rs->log_likelihood;
     s->n_scored += rs->n_scored;
-    return MB_OK;
+    return put_running(s, rq, rs->log_likelihood, record, err);
 }
 
 static int perplexity_end(void *state, struct mb_record *record, struct mb_error *err)

@@ -76,7 +76,7 @@ static void what_is_not_there_is_said(void **state)
     sh_fails(1, "arc_easy|nofolder", EVAL "--tasks arc_easy --data nofolder");
     sh_fails(1, "arc_easy|nofolder", "MELTBENCH_DATA=nofolder " EVAL "--tasks arc_easy");
     sh_fails(2, "'xml'|md, json", EVAL "-o xml");
-    sh_fails(1, "notext.txt", EVAL "--perplexity --text notext.txt");
+    sh_fails(1, "notext.txt", EVAL "--perplexity notext.txt");
     sh_fails(2, "--limit", EVAL "--limit -1");
     sh_fails(2, "tasks|empty", EVAL "--tasks ''");
 }
@@ -84,19 +84,32 @@ static void what_is_not_there_is_said(void **state)
 static void perplexity_of_a_text_of_mine(void **state)
 {
     (void)state;
-    json_t *shipped = sh_json(EVAL "--perplexity --chunks 2 -o json");
+    json_t *shipped = sh_json(EVAL "--perplexity text.txt --chunks 2 -o json");
     const double ppl = number(row_of(shipped, "all", "perplexity"), "value");
     assert_true(isfinite(ppl) && ppl > 1);
-    json_t *mine = sh_json("seq 1 900 >mine.txt; " EVAL "--perplexity --text mine.txt --chunks 2 -o json"), /* of the working folder */
-           *same = sh_json(EVAL "--perplexity --text $DIR/mine.txt --chunks 2 -o json");
+    json_t *mine = sh_json("seq 1 900 >mine.txt; " EVAL "--perplexity mine.txt --chunks 2 -o json"), /* of the working folder */
+           *same = sh_json(EVAL "--perplexity $DIR/mine.txt --chunks 2 -o json");
     const double mine_ppl = number(row_of(mine, "all", "perplexity"), "value");
     assert_true(mine_ppl > 1 && mine_ppl != ppl);
     assert_true(mine_ppl == number(row_of(same, "all", "perplexity"), "value"));
+    /* running values: the last one is the value; shorter chunks are another figure; chunk by chunk the same text says the same */
+    const json_t *running = json_object_get(row_of(shipped, "all", "perplexity"), "by_chunk");
+    assert_int_equal(json_array_size(running), 2);
+    assert_true(fabs(json_real_value(json_array_get(running, 1)) / ppl - 1) < 1e-6);
+    json_t *one = sh_json(EVAL "--perplexity text.txt --chunks 1 -o json"), *narrow = sh_json(EVAL "--perplexity text.txt -c 64 --chunks 2 -o json");
+    assert_true(fabs(number(row_of(one, "all", "perplexity"), "value") / json_real_value(json_array_get(running, 0)) - 1) < 1e-6);
+    assert_true(number(row_of(narrow, "all", "perplexity"), "value") != ppl);
+    json_decref(one);
+    json_decref(narrow);
+    char *text = sh_text(EVAL "--perplexity text.txt --chunks 2");
+    assert_int_equal(strncmp(text, "[1]", 3), 0);
+    assert_non_null(strstr(text, ",[2]"));
+    free(text);
     json_decref(shipped);
     json_decref(mine);
     json_decref(same);
-    sh_fails(2, "text of 6 bytes|512", "echo short >short.txt; " EVAL "--perplexity --text short.txt"); /* less than one chunk */
-    sh_fails(1, "perplexity|fewer than 512 tokens", "yes hello | tr '\\n' ' ' | head -c 900 >few.txt; " EVAL "--perplexity --text few.txt"); /* bytes enough */
+    sh_fails(2, "text of 6 bytes|512", "echo short >short.txt; " EVAL "--perplexity short.txt"); /* less than one chunk */
+    sh_fails(1, "perplexity|fewer than 512 tokens", "yes hello | tr '\\n' ' ' | head -c 900 >few.txt; " EVAL "--perplexity few.txt"); /* bytes enough */
 }
 
 int main(void)
