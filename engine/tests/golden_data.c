@@ -110,10 +110,16 @@ static uint8_t *zip_member(const uint8_t *zip, size_t n_zip, const char *name, s
     return copy;
 }
 
+/* Index of the i-th stored element in C order: that of a matrix stored column by column is another. */
+static size_t place(size_t i, bool by_columns, size_t n_rows, size_t n_cols)
+{
+    return by_columns ? i % n_rows * n_cols + i / n_rows : i;
+}
+
 float *golden_npz(const char *below, const char *member, size_t *n)
 {
     char path[GOLDEN_PATH], name[128];
-    size_t n_zip, n_npy;
+    size_t n_zip, n_npy, n_rows = 1, n_cols = 1;
     if (!golden_path(path, below))
         fail("missing", path);
     snprintf(name, sizeof name, "%s.npy", member);
@@ -121,16 +127,19 @@ float *golden_npz(const char *below, const char *member, size_t *n)
     char header[512] = {0};
     const size_t at = 10 + u16(npy + 8);
     memcpy(header, npy + 10, u16(npy + 8) < sizeof header - 1 ? u16(npy + 8) : sizeof header - 1);
-    const bool is_float = strstr(header, "'<f4'") != NULL;
-    if (memcmp(npy, "\x93NUMPY\x01", 7) != 0 || (!is_float && !strstr(header, "'<i4'")) || strstr(header, "'fortran_order': True"))
+    const bool is_float = strstr(header, "'<f4'") != NULL, by_columns = strstr(header, "'fortran_order': True") != NULL;
+    const char *shape = strstr(header, "'shape': (");
+    if (memcmp(npy, "\x93NUMPY\x01", 7) != 0 || !shape || (!is_float && !strstr(header, "'<i4'")) ||
+        (by_columns && sscanf(shape, "'shape': (%zu, %zu)", &n_rows, &n_cols) != 2))
         fail(header, path);
     *n = (n_npy - at) / 4;
     float *x = malloc(*n * sizeof *x + 1);
     for (size_t i = 0; i < *n; i++) {
         int32_t id;
-        memcpy(is_float ? (void *)&x[i] : (void *)&id, npy + at + 4 * i, 4);
+        float *to = &x[place(i, by_columns, n_rows, n_cols)];
+        memcpy(is_float ? (void *)to : (void *)&id, npy + at + 4 * i, 4);
         if (!is_float)
-            x[i] = (float)id;
+            *to = (float)id;
     }
     free(zip);
     free(npy);

@@ -15,30 +15,19 @@
 
 #include "eng/engine.h"
 #include "golden_data.h"
+#include "golden_run.h"
 
 #define SPECIAL (ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS)
 #define GREEDY "golden/llama_cpp/greedy/smollm2-135m-instruct.f32.json"
 #define LOGITS "golden/llama_cpp/logits/smollm2-135m-instruct"
 #define SCORES "golden/lm_eval/arc_easy.smollm2.n100.jsonl"
 
-/* Not fmax(), which passes over a NaN. */
-static double larger(double a, double b)
-{
-    return b > a || b != b ? b : a;
-}
-
 static const struct eng_session_params exact = {.act = "f32", .cache_type_k = "f32", .cache_type_v = "f32", .n_threads = 2, .n_ctx = 512};
 
 static int open_model(void **state)
 {
     char path[GOLDEN_PATH];
-    struct eng_error err;
-    struct eng_model *m = NULL;
-    if (!golden_default_model(path))
-        printf("default model not in the cache (scripts/quickstart.sh --model-only)\n");
-    else if (eng_model_open(&m, path, &(struct eng_model_params){.n_threads = 2}, &err) != ENG_OK)
-        fail_msg("%s", err.text);
-    *state = m;
+    *state = golden_open_model(golden_default_model(path) ? path : NULL, "default model (scripts/quickstart.sh --model-only)");
     return 0;
 }
 
@@ -48,81 +37,16 @@ static int close_model(void **state)
     return 0;
 }
 
-/* The model, or the end of this test when model or data are absent. */
-static struct eng_model *need(void **state, const char *below)
-{
-    char path[GOLDEN_PATH];
-    if (!*state)
-        skip();
-    if (!golden_path(path, below)) {
-        printf("no %s\n", path);
-        skip();
-    }
-    return *state;
-}
-
-static struct eng_session *open_session(struct eng_model *m, struct eng_session_params p)
-{
-    struct eng_session *s;
-    struct eng_error err;
-    if (eng_session_open(&s, m, &p, &err) != ENG_OK)
-        fail_msg("%s", err.text);
-    return s;
-}
-
-static size_t ids_of(const json_t *array, int32_t *ids, size_t cap)
-{
-    const size_t n = json_array_size(array);
-    assert_true(n <= cap);
-    for (size_t i = 0; i < n; i++)
-        ids[i] = (int32_t)json_integer_value(json_array_get(array, i));
-    return n;
-}
-
-static int32_t best(const float *logits, uint32_t n)
-{
-    uint32_t b = 0;
-    for (uint32_t i = 1; i < n; i++)
-        b = logits[i] > logits[b] ? i : b;
-    return (int32_t)b;
-}
-
-/* One recorded run, token by token. True when it was left at a near tie. */
-static bool check_run(struct eng_session *s, const json_t *run, uint32_t n_vocab)
-{
-    struct eng_error err;
-    int32_t ids[512], out[64];
-    const size_t n = ids_of(json_object_get(run, "prompt_ids"), ids, 512), n_out = ids_of(json_object_get(run, "out_ids"), out, 64);
-    eng_session_reset(s);
-    assert_int_equal(eng_eval(s, ids, n, NULL, &err), ENG_OK);
-    for (size_t i = 0; i < n_out; i++) {
-        const float *logits = eng_logits(s);
-        const json_t *top = json_array_get(json_object_get(run, "top5"), i);
-        for (size_t j = 0; j < 5; j++) {
-            const json_t *pair = json_array_get(top, j);
-            assert_float_equal((float)json_number_value(json_array_get(pair, 1)), logits[json_integer_value(json_array_get(pair, 0))], 2e-3f);
-        }
-        const double gap = json_number_value(json_array_get(json_array_get(top, 0), 1)) - json_number_value(json_array_get(json_array_get(top, 1), 1));
-        if (best(logits, n_vocab) != out[i]) {
-            printf("near tie at token %zu of '%.40s': gap %g\n", i, json_string_value(json_object_get(run, "prompt")), gap);
-            assert_true(gap < 0.02);
-            return true;
-        }
-        assert_int_equal(eng_eval(s, &out[i], 1, NULL, &err), ENG_OK);
-    }
-    return false;
-}
-
 static void test_greedy_tokens_and_logits(void **state)
 {
-    struct eng_model *m = need(state, GREEDY);
-    struct eng_session *s = open_session(m, exact);
+    struct eng_model *m = golden_need(state, GREEDY);
+    struct eng_session *s = golden_session(m, exact);
     json_t *file = golden_json(GREEDY);
     const json_t *runs = json_object_get(file, "runs");
     size_t n_ties = 0;
     assert_int_equal(json_array_size(runs), 12);
     for (size_t i = 0; i < 12; i++)
-        n_ties += check_run(s, json_array_get(runs, i), eng_model_info(m)->n_vocab);
+        n_ties += golden_check_run(s, eng_model_info(m)->n_vocab, json_array_get(runs, i), 64, 2e-3);
     assert_true(n_ties <= 1);
     json_decref(file);
     eng_session_close(s);
@@ -130,8 +54,8 @@ static void test_greedy_tokens_and_logits(void **state)
 
 static void test_generate_gives_the_recorded_text(void **state)
 {
-    struct eng_model *m = need(state, GREEDY);
-    struct eng_session *s = open_session(m, exact);
+    struct eng_model *m = golden_need(state, GREEDY);
+    struct eng_session *s = golden_session(m, exact);
     json_t *file = golden_json(GREEDY);
     for (size_t i = 0; i < 12; i += 3) {
         const json_t *run = json_array_get(json_object_get(file, "runs"), i);
@@ -144,7 +68,7 @@ static void test_generate_gives_the_recorded_text(void **state)
         eng_session_reset(s);
         assert_int_equal(eng_generate(s, &rq, &rs, &err), ENG_OK);
         assert_int_equal(rs.n_prompt, json_array_size(json_object_get(run, "prompt_ids")));
-        ids_of(json_object_get(run, "out_ids"), want, 64);
+        golden_ids(json_object_get(run, "out_ids"), want, 64);
         assert_memory_equal(ids, want, sizeof want);
         assert_string_equal(text, json_string_value(json_object_get(run, "out_text")));
     }
@@ -155,7 +79,7 @@ static void test_generate_gives_the_recorded_text(void **state)
 /* Largest difference over the eight recorded rows. The best token is the recorded one, or one that was at most @near_tie behind. */
 static double worst_row(struct eng_model *m, struct eng_session_params p, float near_tie)
 {
-    struct eng_session *s = open_session(m, p);
+    struct eng_session *s = golden_session(m, p);
     struct eng_error err;
     size_t n;
     float *want = golden_npz(LOGITS ".npz", "logits", &n);
@@ -166,12 +90,12 @@ static double worst_row(struct eng_model *m, struct eng_session_params p, float 
     for (size_t i = 0; i < 8; i++) {
         const json_t *row = json_array_get(json_object_get(file, "rows"), i);
         int32_t ids[512];
-        const size_t n_ids = ids_of(json_object_get(row, "ids"), ids, 512);
+        const size_t n_ids = golden_ids(json_object_get(row, "ids"), ids, 512);
         eng_session_reset(s);
         assert_int_equal(eng_eval(s, ids, n_ids, NULL, &err), ENG_OK);
         for (size_t j = 0; j < v; j++)
-            worst = larger(worst, fabs((double)want[i * v + j] - (double)eng_logits(s)[j]));
-        const int32_t chosen = best(eng_logits(s), (uint32_t)v), recorded = (int32_t)json_integer_value(json_object_get(row, "argmax"));
+            worst = golden_larger(worst, fabs((double)want[i * v + j] - (double)eng_logits(s)[j]));
+        const int32_t chosen = golden_best(eng_logits(s), (uint32_t)v), recorded = (int32_t)json_integer_value(json_object_get(row, "argmax"));
         assert_true(want[i * v + recorded] - want[i * v + chosen] <= near_tie);
     }
     free(want);
@@ -182,7 +106,7 @@ static double worst_row(struct eng_model *m, struct eng_session_params p, float 
 
 static void test_logits_f32(void **state)
 {
-    struct eng_model *m = need(state, LOGITS ".npz");
+    struct eng_model *m = golden_need(state, LOGITS ".npz");
     const double worst = worst_row(m, exact, 0);
     printf("f32 activations, f32 cache: largest difference %.2g\n", worst);
     assert_true(worst < 2e-3);
@@ -190,7 +114,7 @@ static void test_logits_f32(void **state)
 
 static void test_logits_f16_cache(void **state)
 {
-    struct eng_model *m = need(state, LOGITS ".npz");
+    struct eng_model *m = golden_need(state, LOGITS ".npz");
     struct eng_session_params p = exact;
     p.cache_type_k = p.cache_type_v = "f16";
     const double worst = worst_row(m, p, 0);
@@ -202,7 +126,7 @@ static void test_logits_f16_cache(void **state)
  * worst case: same formats of weights and activations, so an engine that is further off loses precision somewhere else. */
 static void test_logits_q8_activations(void **state)
 {
-    struct eng_model *m = need(state, LOGITS ".npz");
+    struct eng_model *m = golden_need(state, LOGITS ".npz");
     const double worst = worst_row(m, (struct eng_session_params){.act = "q8", .n_threads = 2, .n_ctx = 512}, 0.4f);
     printf("q8 activations, f16 cache: largest difference %.2g\n", worst);
     assert_true(worst < 1.0);
@@ -214,9 +138,9 @@ static void test_logits_q8_activations(void **state)
 static void check_verify(struct eng_model *m, const char *act, const char *exit, const json_t *runs, size_t n_runs)
 {
     struct eng_session_params p = {.act = act, .n_threads = 2, .n_ctx = 256};
-    struct eng_session *plain = open_session(m, p);
+    struct eng_session *plain = golden_session(m, p);
     p.early_exit = exit;
-    struct eng_session *spec = open_session(m, p);
+    struct eng_session *spec = golden_session(m, p);
     uint32_t n_accepted = 0;
     for (size_t i = 0; i < 12; i += 12 / n_runs) {
         const char *prompt = json_string_value(json_object_get(json_array_get(runs, i), "prompt"));
@@ -239,7 +163,7 @@ static void check_verify(struct eng_model *m, const char *act, const char *exit,
 
 static void test_verify_is_greedy(void **state)
 {
-    struct eng_model *m = need(state, GREEDY);
+    struct eng_model *m = golden_need(state, GREEDY);
     json_t *file = golden_json(GREEDY);
     const json_t *runs = json_object_get(file, "runs");
     check_verify(m, "q8", "verify:layer=29,draft=4", runs, 3);
@@ -252,8 +176,8 @@ static void test_verify_is_greedy(void **state)
 
 static void test_scores_match_lm_eval(void **state)
 {
-    struct eng_model *m = need(state, SCORES);
-    struct eng_session *s = open_session(m, exact);
+    struct eng_model *m = golden_need(state, SCORES);
+    struct eng_session *s = golden_session(m, exact);
     char path[GOLDEN_PATH], line[16384], last_doc[64] = "";
     golden_path(path, SCORES);
     FILE *f = fopen(path, "r");
@@ -273,10 +197,10 @@ static void test_scores_match_lm_eval(void **state)
         struct eng_error err;
         double ll;
         bool greedy;
-        const size_t n_ctx = ids_of(json_object_get(j, "ctx_ids"), ids, 512);
-        const size_t n = n_ctx + ids_of(json_object_get(j, "cont_ids"), ids + n_ctx, 512 - n_ctx);
+        const size_t n_ctx = golden_ids(json_object_get(j, "ctx_ids"), ids, 512);
+        const size_t n = n_ctx + golden_ids(json_object_get(j, "cont_ids"), ids + n_ctx, 512 - n_ctx);
         assert_int_equal(eng_score(s, ids, n, n_ctx, &ll, &greedy, &err), ENG_OK);
-        worst = larger(worst, fabs(ll - json_number_value(json_object_get(j, "ll"))));
+        worst = golden_larger(worst, fabs(ll - json_number_value(json_object_get(j, "ll"))));
         assert_int_equal(greedy, json_is_true(json_object_get(j, "greedy")));
         n_lines++;
         json_decref(j);
