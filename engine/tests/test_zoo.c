@@ -4,7 +4,7 @@
  *
  * Limits. f32: 1e-4 of logits of standard deviation 2, the README's; independent doubles agree with the arrays to 8e-6. Q8_0 files
  * computed in f32 are the same arithmetic: 1e-4 as well. With 8-bit activations llama.cpp itself is 0.08 to 0.35 away from the exact
- * weights (README, "Tolerances"); Q8_BOUND is this engine's bound.
+ * weights (README, "Tolerances"); Q8_BOUND is its worst. Measured here: 0.06 to 0.24.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@
 
 #define ZOO "golden/llama_cpp/zoo"
 #define F32_BOUND 1e-4
-#define Q8_BOUND 0.5
+#define Q8_BOUND 0.35
 enum { N_TOKENS = 24, N_PREFILL = 16, N_DECODE = N_TOKENS - N_PREFILL, N_MODELS = 53, N_Q8_0 = 31 };
 
 static char folder[SCRATCH_PATH];
