@@ -1,6 +1,7 @@
 # Types, kernels, pool. These tests see the engine's inside.
 mb_add_test(NAME test_types SOURCES test_types.c type_golden.c LIBS eng)
 mb_add_test(NAME test_types_golden SOURCES test_types_golden.c type_golden.c LIBS eng)
+mb_add_test(NAME test_types_quality SOURCES test_types_quality.c type_golden.c LIBS eng)
 mb_add_test(NAME test_types_expand SOURCES test_types_expand.c type_golden.c LIBS eng)
 mb_add_test(NAME test_kernels SOURCES test_kernels.c LIBS eng)
 mb_add_test(NAME test_vector SOURCES test_vector.c LIBS eng)
@@ -14,7 +15,7 @@ mb_add_test(NAME test_placement SOURCES test_placement.c LIBS eng LABELS threads
 add_executable(eng_kernel_bench ../tools/eng_kernel_bench.c)
 target_link_libraries(eng_kernel_bench PRIVATE eng)
 
-foreach(test test_types test_types_golden test_types_expand test_kernels test_vector test_activations test_matmul test_weight_memory test_pool test_placement eng_kernel_bench)
+foreach(test test_types test_types_golden test_types_quality test_types_expand test_kernels test_vector test_activations test_matmul test_weight_memory test_pool test_placement eng_kernel_bench)
   if(TARGET ${test})
     target_include_directories(${test} PRIVATE ../src)
   endif()

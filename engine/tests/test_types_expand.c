@@ -13,21 +13,6 @@
 
 #define GUARD 16 /* bytes beyond each array that expand() may not touch */
 
-/* Steele, Vigna: SplitMix64; every byte pattern is as likely as any other. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static void random_bytes(uint64_t *state, uint8_t *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(next_random(state) >> 32);
-}
-
 static bool same(float a, float b)
 {
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof(a)) == 0;
@@ -63,7 +48,7 @@ static void test_random_bytes(void **state)
     for (size_t t = 0; (traits = type_golden_traits(t)) != NULL; t++)
         for (size_t i = 0; i < 2000 && traits->expand; i++) {
             uint8_t block[256 + 1];
-            random_bytes(&seed, block, sizeof(block));
+            type_golden_random_bytes(&seed, block, sizeof(block));
             check_block(traits, block + i % 2);
         }
 }

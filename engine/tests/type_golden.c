@@ -67,6 +67,20 @@ const struct eng_type_traits *type_golden_traits(size_t i)
     return NULL;
 }
 
+uint64_t type_golden_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+void type_golden_random_bytes(uint64_t *state, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(type_golden_random(state) >> 32);
+}
+
 double type_golden_rel_rmse(const float *x, const float *y, size_t n)
 {
     double error = 0.0, power = 0.0;

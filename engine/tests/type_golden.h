@@ -31,6 +31,10 @@ void type_golden_read(const char *input, const struct eng_type_traits *traits, s
 /** type_golden_traits() - the i-th quantized type of the registry (f32 has no recording); NULL after the last. */
 const struct eng_type_traits *type_golden_traits(size_t i);
 
+/** type_golden_random() - the next number of SplitMix64 (Steele, Vigna); type_golden_random_bytes() takes bits 32 to 39 of each. */
+uint64_t type_golden_random(uint64_t *state);
+void type_golden_random_bytes(uint64_t *state, uint8_t *out, size_t n);
+
 /** type_golden_rel_rmse() - sqrt(sum (x - y)^2 / sum x^2). */
 double type_golden_rel_rmse(const float *x, const float *y, size_t n);
 

@@ -51,7 +51,7 @@ struct eng_block_mxfp4 {
 
 struct eng_block_nvfp4 {
     uint8_t d[4];       /* of 16 elements: unsigned 4-bit exponent, 3-bit fraction; half its value, as value[] above is doubled */
-    uint8_t q[4][8];    /* of 16 elements: low nibble of byte j = element j, high nibble = element j + 8; as mxfp4 */
+    uint8_t q[32];      /* 8 bytes of 16 elements: low nibble of byte j = element j, high nibble = element j + 8; as mxfp4 */
 };
 
 struct eng_block_q1_0 {

@@ -97,7 +97,7 @@ static inline void eng_join_pairs(const uint8_t code[128], uint8_t q[32])
         q[l] = (uint8_t)((code[l] & 3) | (code[32 + l] & 3) << 2 | (code[64 + l] & 3) << 4 | code[96 + l] << 6);
 }
 
-/** eng_take_bit() - the inverse of eng_add_bit(): bit @place of code i becomes bit i of @bits. The multiplication gathers eight: bit 8 k
+/** eng_take_bit() - bit @place of code i becomes bit i of @bits. The multiplication gathers eight: bit 8 k
  *  goes to bit 56 + k, the others out of the way. */
 static inline void eng_take_bit(const uint8_t code[32], int place, uint8_t bits[4])
 {

@@ -16,19 +16,8 @@
 
 typedef void eng_expand_fn(const void *block, int8_t *code, float *scale, float *min);
 
-static inline void eng_decode_expanded(eng_expand_fn *expand, size_t block_elems, size_t block_bytes, const void *blocks, float *x,
-                                       size_t n)
-{
-    const uint8_t *block = blocks;
-    for (size_t i = 0; i < n; i += block_elems, block += block_bytes, x += block_elems) {
-        int8_t code[256];
-        float scale[16], min[16];
-        expand(block, code, scale, min);
-        for (size_t g = 0; g < block_elems / 16; g++)
-            for (size_t j = 0; j < 16; j++)
-                x[16 * g + j] = (float)code[16 * g + j] * scale[g] + min[g];
-    }
-}
+/** eng_decode_expanded() - decode() of a type: n elements, a multiple of block_elems. */
+void eng_decode_expanded(eng_expand_fn *expand, size_t block_elems, size_t block_bytes, const void *blocks, float *x, size_t n);
 
 /** eng_fill() - one value for n / 16 groups. */
 static inline void eng_fill(float *out, size_t n, float value)
@@ -44,6 +33,14 @@ static inline uint64_t eng_spread_bits(uint8_t bits)
     return (one_each + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
 }
 
+/** eng_spread_pairs() - the same for eight fields of two bits. */
+static inline uint64_t eng_spread_pairs(uint64_t pairs)
+{
+    pairs = (pairs | pairs << 24) & 0x000000ff000000ffu;
+    pairs = (pairs | pairs << 12) & 0x000f000f000f000fu;
+    return (pairs | pairs << 6) & 0x0303030303030303u;
+}
+
 /** eng_split_nibbles() - @n bytes to @n codes of their low nibbles at @code and @n of their high ones at @code + @n. */
 static inline void eng_split_nibbles(const uint8_t *q, size_t n, int8_t *code)
 {
@@ -53,13 +50,13 @@ static inline void eng_split_nibbles(const uint8_t *q, size_t n, int8_t *code)
         code[n + j] = (int8_t)(q[j] >> 4);
 }
 
-/** eng_add_bit() - bit i of @bits becomes bit @place of code i, i < 32. */
-static inline void eng_add_bit(const uint8_t bits[4], int place, int8_t code[32])
+/** eng_add_bits() - ors @byte into code i where bit i of @mask is set (flip 0) or clear (flip 0xff), i < 32. */
+static inline void eng_add_bits(const uint8_t mask[4], uint8_t flip, uint8_t byte, int8_t code[32])
 {
     for (int k = 0; k < 4; k++) {
         uint64_t eight;
         memcpy(&eight, code + 8 * k, 8);
-        eight |= eng_spread_bits(bits[k]) << place;
+        eight |= eng_spread_bits(mask[k] ^ flip) * byte;
         memcpy(code + 8 * k, &eight, 8);
     }
 }

@@ -19,14 +19,6 @@ extern const uint16_t eng_iq3_s_grid[512];   /* four levels 0 to 7, meaning 1, 3
 
 #define ENG_BYTES_1 0x0101010101010101u /* 1 in every byte */
 
-/** eng_levels8() - eight fields of two bits to eight bytes. */
-static inline uint64_t eng_levels8(uint64_t point)
-{
-    point = (point | point << 24) & 0x000000ff000000ffu;
-    point = (point | point << 12) & 0x000f000f000f000fu;
-    return (point | point << 6) & 0x0303030303030303u;
-}
-
 /** eng_levels44() - twice four fields of three bits to eight bytes. */
 static inline uint64_t eng_levels44(uint64_t first, uint64_t second)
 {
@@ -38,7 +30,7 @@ static inline uint64_t eng_levels44(uint64_t first, uint64_t second)
 /** eng_iq2_values() - 8, 25, 43. */
 static inline uint64_t eng_iq2_values(uint16_t point)
 {
-    const uint64_t level = eng_levels8(point);
+    const uint64_t level = eng_spread_pairs(point);
     return 8 * ENG_BYTES_1 + 17 * level + (level >> 1 & ENG_BYTES_1);
 }
 
@@ -58,7 +50,7 @@ static inline uint64_t eng_iq3_s_values(uint16_t first, uint16_t second)
 /** eng_iq1_values() - eight times a point moved by an eighth: 8 (level - 1) + 1, or - 1 when @down. */
 static inline uint64_t eng_iq1_values(uint16_t point, unsigned down)
 {
-    const uint64_t from_128 = 8 * eng_levels8(point) + (uint64_t)(121 - 2 * down) * ENG_BYTES_1;
+    const uint64_t from_128 = 8 * eng_spread_pairs(point) + (uint64_t)(121 - 2 * down) * ENG_BYTES_1;
     return from_128 ^ 128 * ENG_BYTES_1;
 }
 

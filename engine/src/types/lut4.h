@@ -12,7 +12,14 @@
 #include "types/half.h"
 
 extern const int8_t eng_iq4_value[16]; /* rising: -127 ... 113 */
-extern const int8_t eng_fp4_value[16]; /* 0, 1, 2, 3, 4, 6, 8, 12, and the same with a minus (0 twice) */
+
+/** eng_fp4_of() - 0 to 4, then 6, 8, 12; negative from code 8 on. */
+static inline int8_t eng_fp4_of(uint8_t code)
+{
+    const uint8_t level = code & 7, minus = (uint8_t)-(code >> 3);
+    const uint8_t value = (uint8_t)(level + (level > 4) + (level > 5) + 3 * (level > 6));
+    return (int8_t)(uint8_t)((value ^ minus) - minus);
+}
 
 /** eng_lut_codes() - @n bytes to 2 n values: low nibbles first. */
 static inline void eng_lut_codes(const int8_t value[16], const uint8_t *q, size_t n, int8_t *code)
@@ -20,6 +27,15 @@ static inline void eng_lut_codes(const int8_t value[16], const uint8_t *q, size_
     for (size_t j = 0; j < n; j++) {
         code[j] = value[q[j] & 15];
         code[n + j] = value[q[j] >> 4];
+    }
+}
+
+/** eng_fp4_expand() - @n bytes to 2 n values of fp4, low nibbles first: computed, so that it becomes vectors. */
+static inline void eng_fp4_expand(const uint8_t *q, size_t n, int8_t *code)
+{
+    for (size_t j = 0; j < n; j++) {
+        code[j] = eng_fp4_of(q[j] & 15);
+        code[n + j] = eng_fp4_of(q[j] >> 4);
     }
 }
 

@@ -11,7 +11,7 @@
 static void expand(const void *block, int8_t *code, float *scale, float *min)
 {
     const struct eng_block_mxfp4 *b = block;
-    eng_lut_codes(eng_fp4_value, b->q, 16, code);
+    eng_fp4_expand(b->q, 16, code);
     eng_fill(scale, 2, eng_power_of_two_half(b->e));
     eng_fill(min, 2, ENG_NO_MIN);
 }

@@ -9,8 +9,11 @@
 static void expand(const void *block, int8_t *code, float *scale, float *min)
 {
     const struct eng_block_nvfp4 *b = block;
+    int8_t half[64];
+    eng_fp4_expand(b->q, 32, half);
     for (int g = 0; g < 4; g++) {
-        eng_lut_codes(eng_fp4_value, b->q[g], 8, code + 16 * g);
+        memcpy(code + 16 * g, half + 8 * g, 8);
+        memcpy(code + 16 * g + 8, half + 32 + 8 * g, 8);
         scale[g] = eng_ue4m3_half(b->d[g]);
     }
     eng_fill(min, 4, ENG_NO_MIN);
@@ -44,7 +47,7 @@ static void encode(const float *x, void *blocks, size_t n)
             uint8_t code[16];
             b->d[g] = scale_code(eng_amax(x, 16) / 6.0f);
             eng_fp4_codes(x, 16, eng_ue4m3_half(b->d[g]), code);
-            eng_join_nibbles(code, 8, b->q[g]);
+            eng_join_nibbles(code, 8, b->q + 8 * g);
         }
 }
 

@@ -8,12 +8,10 @@
 static void expand(const void *block, int8_t *code, float *scale, float *min)
 {
     const struct eng_block_q1_0 *b = block;
-    for (int k = 0; k < 16; k++) {
-        const uint64_t bits = eng_spread_bits(b->q[k]);
-        memcpy(code + 8 * k, &bits, 8);
+    for (int k = 0; k < 16; k++) { /* 0xff is -1; flipping all but the lowest bit makes it 1 */
+        const uint64_t eight = ~(eng_spread_bits(b->q[k]) * 0xfe);
+        memcpy(code + 8 * k, &eight, 8);
     }
-    for (int i = 0; i < 128; i++)
-        code[i] = (int8_t)(2 * code[i] - 1);
     eng_fill(scale, 8, eng_half_value(b->d));
     eng_fill(min, 8, ENG_NO_MIN);
 }

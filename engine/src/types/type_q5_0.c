@@ -8,9 +8,7 @@ static void expand(const void *block, int8_t *code, float *scale, float *min)
 {
     const struct eng_block_q5_0 *b = block;
     eng_split_nibbles(b->q, 16, code);
-    eng_add_bit(b->high, 4, code);
-    for (int i = 0; i < ENG_BLOCK; i++)
-        code[i] = (int8_t)(code[i] - 16);
+    eng_add_bits(b->high, 0xff, 0xf0, code); /* less 16 where the fifth bit is not set */
     eng_fill(scale, 2, eng_half_value(b->d));
     eng_fill(min, 2, ENG_NO_MIN);
 }

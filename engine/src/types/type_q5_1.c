@@ -8,7 +8,7 @@ static void expand(const void *block, int8_t *code, float *scale, float *min)
 {
     const struct eng_block_q5_1 *b = block;
     eng_split_nibbles(b->q, 16, code);
-    eng_add_bit(b->high, 4, code);
+    eng_add_bits(b->high, 0, 0x10, code);
     eng_fill(scale, 2, eng_half_value(b->d));
     eng_fill(min, 2, eng_half_value(b->m));
 }
