@@ -12,6 +12,7 @@
 #include "types/half.h"
 
 extern const int8_t eng_iq4_value[16]; /* rising: -127 ... 113 */
+extern const int8_t eng_fp4_value[16]; /* 0, 1, 2, 3, 4, 6, 8, 12, and the same with a minus (0 twice) */
 
 /** eng_fp4_of() - 0 to 4, then 6, 8, 12; negative from code 8 on. */
 static inline int8_t eng_fp4_of(uint8_t code)
