@@ -7,6 +7,7 @@ target_link_libraries(eng_test_files PUBLIC eng)
 
 mb_add_test(NAME test_gguf SOURCES test_gguf.c LIBS eng_test_files)
 mb_add_test(NAME test_gguf_open SOURCES test_gguf_open.c LIBS eng_test_files)
+mb_add_test(NAME test_mutants SOURCES test_mutants.c mutants.c LIBS eng_test_files m)
 mb_add_test(NAME test_recurrent SOURCES test_recurrent.c gguf_recurrent.c LIBS eng_test_files LABELS threads)
 mb_add_test(NAME test_llama2c SOURCES test_llama2c.c LIBS eng_test_files LABELS golden)
 mb_add_test(NAME test_tokenizer SOURCES test_tokenizer.c LIBS eng_test_files)
@@ -15,3 +16,9 @@ if(JANSSON_FOUND)
   mb_add_test(NAME test_tokenizer_golden SOURCES test_tokenizer_golden.c golden_text.c LIBS eng_test_files PkgConfig::JANSSON LABELS golden)
   mb_add_test(NAME test_tokenizer_zoo SOURCES test_tokenizer_zoo.c golden_text.c LIBS eng_test_files PkgConfig::JANSSON)
 endif()
+
+# Damaged copies of model files. The tool tries thousands of any file: build-asan/tests/eng_mutants -n 1000 FILE...
+add_executable(eng_mutants EXCLUDE_FROM_ALL mutants.c ../tools/eng_mutants.c)
+target_include_directories(eng_mutants PRIVATE . ../src)
+target_link_libraries(eng_mutants PRIVATE eng m)
+set_target_properties(eng_mutants PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
