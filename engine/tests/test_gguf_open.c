@@ -401,7 +401,8 @@ static void impossible_hyperparameters_are_refused(void **state)
         const char *text;
     } cases[] = {
         {"llama.block_count", 0, "block_count' is 0"},
-        {"llama.block_count", UINT32_MAX, "block_count is 4294967295"},
+        {"llama.block_count", UINT32_MAX, "block_count' is 4294967295"},
+        {"llama.block_count", 4096, "block_count is 4096 with"},
         {"llama.embedding_length", 0, "embedding_length' is 0"},
         {"llama.embedding_length", 64, "shape [32, 264, 1, 1], expected [64, 264]"},
         {"llama.embedding_length", UINT32_MAX, "out of range"},

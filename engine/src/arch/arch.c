@@ -91,6 +91,16 @@ static void load_layer(struct eng_load *l, uint32_t i)
         layer->channel->load(l, i);
 }
 
+/* Divisors of frequencies: a zero, a negative number or a NaN would turn every key into noise. */
+static const float *load_rope_factors(struct eng_load *l, const char *name, uint32_t n)
+{
+    const float *factors = eng_load_vector(l, ENG_NO_LAYER, name, ENG_OPTIONAL, n);
+    for (uint32_t i = 0; i < n && factors; i++)
+        if (!(factors[i] > 0.0f && factors[i] < 1e9f))
+            eng_load_fail(l, ENG_EFORMAT, "tensor '%s': factor %" PRIu32 " is %g, not a positive number", name, i, (double)factors[i]);
+    return factors;
+}
+
 static void load_ends(struct eng_load *l)
 {
     struct eng_model *m = l->m;
@@ -104,10 +114,10 @@ static void load_ends(struct eng_load *l)
         load_layer_norm(l, ENG_NO_LAYER, "token_embd_norm", ENG_REQUIRED, &m->embd_norm);
     const uint32_t n_factors = hp->rope[0].n_rot / 2;
     if (n_factors > 0) {
-        hp->rope[0].factors = eng_load_vector(l, ENG_NO_LAYER, "rope_freqs.weight", ENG_OPTIONAL, n_factors);
+        hp->rope[0].factors = load_rope_factors(l, "rope_freqs.weight", n_factors);
         if (!hp->rope[0].factors) {
-            hp->rope[0].factors = eng_load_vector(l, ENG_NO_LAYER, "rope_factors_short.weight", ENG_OPTIONAL, n_factors);
-            hp->rope[0].factors_long = eng_load_vector(l, ENG_NO_LAYER, "rope_factors_long.weight", ENG_OPTIONAL, n_factors);
+            hp->rope[0].factors = load_rope_factors(l, "rope_factors_short.weight", n_factors);
+            hp->rope[0].factors_long = load_rope_factors(l, "rope_factors_long.weight", n_factors);
         }
         if (!(l->arch->flags & ENG_LOCAL_UNSCALED)) {
             hp->rope[1].factors = hp->rope[0].factors;

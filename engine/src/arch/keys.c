@@ -7,7 +7,7 @@
 
 #include "arch/load.h"
 
-enum { MAX_WIDTH = 1 << 24, MAX_HEADS = 1 << 16, MAX_HEAD_SIZE = 4096, MAX_EXPERTS = 1 << 12, MAX_RANK = 1 << 16, MIN_TENSORS_PER_LAYER = 3 };
+enum { MAX_WIDTH = 1 << 24, MAX_HEADS = 1 << 16, MAX_HEAD_SIZE = 4096, MAX_EXPERTS = 1 << 12, MAX_RANK = 1 << 16, MAX_LAYERS = 1 << 12, MIN_TENSORS_PER_LAYER = 3 };
 
 /* ---- one key ---- */
 
@@ -143,7 +143,7 @@ static void refuse(struct eng_load *l, const struct key *key)
     if (key->kind == U32)
         eng_load_u32(l, key->name, false, 0, UINT32_MAX, &u);
     else if (key->kind == F32)
-        eng_load_f32(l, key->name, false, -INFINITY, INFINITY, &f);
+        eng_load_f32(l, key->name, false, -HUGE_VAL, HUGE_VAL, &f);
     else
         eng_load_bool(l, key->name, false, &b);
     if (u != 0 || f != 0.0f || b)
@@ -173,7 +173,7 @@ static void read_keys(struct eng_load *l)
 static void read_sizes(struct eng_load *l)
 {
     struct eng_hparams *hp = &l->m->hp;
-    eng_load_u32(l, "block_count", true, 1, UINT32_MAX, &hp->n_layers);
+    eng_load_u32(l, "block_count", true, 1, MAX_LAYERS, &hp->n_layers);
     if (l->rc == ENG_OK && hp->n_layers > l->g->n_tensors / MIN_TENSORS_PER_LAYER)
         eng_load_fail(l, ENG_EFORMAT, "%s.block_count is %" PRIu32 " with %" PRIu64 " tensors in the file", l->arch->name, hp->n_layers,
                       l->g->n_tensors);
@@ -263,7 +263,7 @@ static void read_rope(struct eng_load *l)
     *rope = (struct eng_rope){.kind = l->arch->rope, .n_rot = hp->d_head, .base = 10000, .scale = 1, .magnitude = 1, .beta_fast = 32,
                               .beta_slow = 1, .n_ctx_orig = hp->n_ctx_train};
     eng_load_u32(l, "rope.dimension_count", false, 0, MAX_HEAD_SIZE, &rope->n_rot);
-    eng_load_f32(l, "rope.freq_base", false, 1e-3, 1e12, &rope->base);
+    eng_load_f32(l, "rope.freq_base", false, 1.001, 1e12, &rope->base);
     read_rope_scaling(l, rope);
     if (l->rc == ENG_OK && (rope->n_rot == 0 || rope->n_rot % 2 != 0 || rope->n_rot > hp->d_head))
         eng_load_fail(l, ENG_EFORMAT, "%s.rope.dimension_count is %" PRIu32 "; it must be even, from 2 to the head size %" PRIu32,
@@ -275,7 +275,7 @@ static void read_rope(struct eng_load *l)
         hp->rope[1].scale = hp->rope[1].magnitude = 1;
         hp->rope[1].yarn = false;
     }
-    eng_load_f32(l, "rope.freq_base_swa", false, 1e-3, 1e12, &hp->rope[1].base);
+    eng_load_f32(l, "rope.freq_base_swa", false, 1.001, 1e12, &hp->rope[1].base);
 }
 
 /* Which layers have a window: all but the last of every period, or as an array of flags says. */

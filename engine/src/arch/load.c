@@ -135,7 +135,11 @@ bool eng_load_stack(struct eng_load *l, uint32_t i_layer, const char *name, enum
 bool eng_load_experts(struct eng_load *l, uint32_t i_layer, const char *name, enum eng_need need, uint32_t n, uint64_t n_rows,
                       uint64_t n_cols, struct eng_experts *experts)
 {
-    if (need == ENG_OPTIONAL && !eng_load_has(l, i_layer, name))
+    char full[NAME_BYTES];
+    const struct eng_gguf_tensor *t = find(l, full_name(full, i_layer, name), need);
+    if (t && (t->ne[1] != n_rows || t->ne[2] != n)) /* before memory is taken for as many as a key claims */
+        wrong_shape(l, t, "one matrix per expert or head");
+    if (!t || l->rc != ENG_OK)
         return false;
     experts->w = eng_load_alloc(l, n, sizeof *experts->w);
     struct eng_matrix **out = eng_load_alloc(l, n, sizeof *out);
