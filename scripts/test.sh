@@ -23,7 +23,7 @@ if [ ! -d "${MELTBENCH_TEST_DATA:-$top/../shared/data}" ]; then
 fi
 
 golden='[[,]golden'                                      # label: needs real data or the real model, Release only
-arm_tests='^test_(kernels|vector|matmul|pool|forward) ' # the engine's own arithmetic
+arm_tests='^test_(types|types_golden|types_quality|types_expand|kernels|vector|matmul|pool|forward) ' # the engine's own arithmetic
 passed=0 failed=0 skipped=0
 # stage NAME BUILD_DIR WANT NOT cmake-options...: WANT and NOT as in run_tests.sh
 stage() {
