@@ -114,6 +114,12 @@ void gguf_build_strs(struct gguf_build *b, const char *key, const char *const *v
         append_str(&b->kv, values[i]);
 }
 
+void gguf_build_f32s(struct gguf_build *b, const char *key, const float *values, size_t n)
+{
+    begin_array(b, key, TYPE_F32, n);
+    append(&b->kv, values, n * sizeof(*values));
+}
+
 void gguf_build_i32s(struct gguf_build *b, const char *key, const int32_t *values, size_t n)
 {
     begin_array(b, key, TYPE_I32, n);

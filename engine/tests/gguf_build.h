@@ -28,6 +28,7 @@ void gguf_build_f32(struct gguf_build *b, const char *key, float value);
 void gguf_build_bool(struct gguf_build *b, const char *key, bool value);
 void gguf_build_str(struct gguf_build *b, const char *key, const char *value);
 void gguf_build_strs(struct gguf_build *b, const char *key, const char *const *values, size_t n);
+void gguf_build_f32s(struct gguf_build *b, const char *key, const float *values, size_t n);
 void gguf_build_i32s(struct gguf_build *b, const char *key, const int32_t *values, size_t n);
 /** A key of any type with its value's bytes as they are. */
 void gguf_build_raw(struct gguf_build *b, const char *key, uint32_t type, const void *bytes, size_t n_bytes);
@@ -61,6 +62,11 @@ struct gguf_tiny {                                                        /* 0 =
 /** Vocabulary only: 3 control tokens (<|endoftext|> 0, <|im_start|> 1, <|im_end|> 2), 256 bytes (3..258), 5 merged tokens. */
 void gguf_build_vocab(struct gguf_build *b, const char *pre);
 #define GGUF_TINY_VOCAB 264
+
+/** Sentencepiece: <unk>, <s>, </s>, 256 bytes, then pieces for small words, runs of spaces, "\n\n" (user-defined) and <turn> (control). */
+void gguf_build_vocab_spm(struct gguf_build *b, bool add_space_prefix);
+/** RWKV: <end> 0, 256 bytes, then a few words and escapes. */
+void gguf_build_vocab_rwkv(struct gguf_build *b);
 
 /** Everything that eng_model_open() needs. The weights are scaled so that activations stay near 1. */
 void gguf_build_llama(struct gguf_build *b, const struct gguf_tiny *tiny);

@@ -1,6 +1,6 @@
 # Loader and tokenizer tests; they see the engine's inside. gguf_build makes files for the tests of the forward pass as well.
 pkg_check_modules(JANSSON QUIET IMPORTED_TARGET jansson)
-add_library(eng_test_files STATIC EXCLUDE_FROM_ALL gguf_build.c gguf_tiny.c llama2c_build.c scratch_dir.c vocab_file.c)
+add_library(eng_test_files STATIC EXCLUDE_FROM_ALL gguf_build.c gguf_tiny.c gguf_vocab.c llama2c_build.c scratch_dir.c vocab_file.c)
 target_include_directories(eng_test_files PUBLIC . ../src)
 target_compile_definitions(eng_test_files PRIVATE ENG_TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/../../../shared/data")
 target_link_libraries(eng_test_files PUBLIC eng)

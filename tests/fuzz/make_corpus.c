@@ -87,6 +87,9 @@ static void make_tokenizer(void)
         {"bpe_bad_utf8", "\2h\xff\xe2\x82\xed\xa0\x80\xc0\x80\xf5", 11},
         {"scored_words", "\6 abc ab\xc3\xa9 bca", 15},
         {"scored_bytes", "\4\xc3\xff\n\xf0\x9f\x98", 8},
+        {"spm_words", "\xd2 the hello\n\n12 <turn>\xe2\x96\x81 <0x41>\xe4\xbd\xa0", 32},
+        {"spm_space", "\xe1 the</s>hello\xe2", 18},
+        {"rwkv_words", "\xf1 hello world\n\n12\\x<end>\xe4\xbd", 26},
         {"empty", "\2", 1},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -102,6 +105,65 @@ static void make_tokenizer(void)
     free(bytes);
 }
 
+static void save_vocab(const char *name, struct gguf_build *b)
+{
+    size_t n;
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    save("vocab", name, bytes, n);
+    gguf_build_free(b);
+}
+
+static void make_vocab(void)
+{
+    static const char *const pieces[] = {"a", "", "\xe2\x96\x81", "a", "<0x41>", "<0x4"};
+    static const float scores[] = {0, -1, -2, 1e30f, -1e30f, 0};
+    static const int32_t kinds[] = {1, 2, 3, 4, 5, 6};
+    struct gguf_build *b = gguf_build_new();
+    gguf_build_vocab(b, "llama-bpe");
+    save_vocab("bpe", b);
+    b = gguf_build_new();
+    gguf_build_vocab(b, "no-such");
+    save_vocab("unknown_pre", b);
+    b = gguf_build_new();
+    gguf_build_vocab_spm(b, true);
+    save_vocab("spm", b);
+    b = gguf_build_new();
+    gguf_build_vocab_rwkv(b);
+    save_vocab("rwkv", b);
+    static const char *const models[] = {"llama", "gpt2", "rwkv", "t5"};
+    for (size_t i = 0; i < 4; i++) {
+        b = gguf_build_new();
+        gguf_build_str(b, "tokenizer.ggml.model", models[i]);
+        gguf_build_str(b, "general.name", "Phi-3");
+        gguf_build_strs(b, "tokenizer.ggml.tokens", pieces, 6);
+        gguf_build_f32s(b, "tokenizer.ggml.scores", scores, 6);
+        gguf_build_i32s(b, "tokenizer.ggml.token_type", kinds, 6);
+        gguf_build_strs(b, "tokenizer.ggml.merges", pieces, 0);
+        gguf_build_u32(b, "tokenizer.ggml.unknown_token_id", 5);
+        char name[16];
+        snprintf(name, sizeof(name), "odd_%s", models[i]);
+        save_vocab(name, b);
+    }
+}
+
+static void make_templates(void)
+{
+#define FAMILY(name, source, first, later)    {name, source},
+#define CONSTRUCT(name, source, text)         {name, source},
+    static const struct {
+        const char *name, *source;
+    } templates[] = {
+#include "chat_families.def"
+    };
+    for (size_t i = 0; i < sizeof(templates) / sizeof(*templates); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s", templates[i].name);
+        for (char *p = name; *p; p++)
+            *p = *p == ' ' || *p == ',' ? '_' : *p;
+        save("template", name, templates[i].source, strlen(templates[i].source));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -111,5 +173,7 @@ int main(int argc, char **argv)
     root = argv[1];
     make_gguf();
     make_tokenizer();
+    make_vocab();
+    make_templates();
     return 0;
 }

@@ -201,9 +201,12 @@ bool eng_token_is_eog(const struct eng_model *model, int32_t id); /* end of text
 
 /* ---- chat ------------------------------------------------------------------------------------------------------------- */
 
-/** eng_chat_turn() - text that makes the model answer one user turn, after the model's chat template, into buf[cap].
- *  @first: the conversation starts (the template's default system turn is included); otherwise the text also closes the
- *  assistant turn that was just generated. ENG_ENOTSUP when the template is none that we know: said, never guessed. */
+/** eng_chat_turn() - text that makes the model answer one user turn, by the model's own chat template, into buf[cap].
+ *  @first: the conversation starts: with a default system turn where the template writes one (there is no other system text), and without the
+ *  BOS token where the tokenizer adds it (info.add_bos); otherwise the text also closes the assistant turn that was just generated.
+ *  Tokenize it with ENG_TOKENIZE_SPECIAL, the first one with ENG_TOKENIZE_BOS too.
+ *  The template is run, not recognised: the part of Jinja that such templates use, the date always 26 July 2024. ENG_ENOTSUP names what
+ *  it uses that is not known here, or says why it refuses: never guessed. */
 int eng_chat_turn(const struct eng_model *model, bool first, const char *user_text, char *buf, size_t cap, size_t *n_bytes,
                   struct eng_error *err) ENG_MUST_CHECK;
 

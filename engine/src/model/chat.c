@@ -1,115 +1,89 @@
-/* chat.c - the text of one chat turn. Templates are Jinja programs; instead of running them, the known ones are recognised as a
- * whole, apart from spaces and quoting: a template that differs in anything else may write something else, so it is refused.
- * Known: ChatML (<|im_start|>role\ntext<|im_end|>\n) as SmolLM2 has it, with or without a default system turn. */
+/* chat.c - the text of one chat turn: the model's template is run over the conversation, and what belongs to the turn is cut out. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "chat/template.h"
 #include "model/model.h"
 
-struct text_sink {
-    char *buf;
-    size_t cap, n;
-};
+/* Stands for the assistant's answer: no template's own text, and nothing to trim. */
+static const char answer[] = "\x01\x02\x01";
 
-static void add(struct text_sink *sink, const char *bytes, size_t n)
+/* The text of a special token, NUL-terminated; malloc'ed. */
+static char *token_text(const struct eng_model *model, bool bos)
 {
-    if (sink->n < sink->cap) {
-        size_t room = sink->cap - sink->n;
-        memcpy(sink->buf + sink->n, bytes, n < room ? n : room);
-    }
-    sink->n += n;
+    const struct eng_vocab *v = model->vocab;
+    const int32_t id = !v ? -1 : bos ? v->bos : v->eos;
+    const struct eng_piece *p = id >= 0 && v->pieces[id].data ? &v->pieces[id] : NULL;
+    char *text = malloc(p ? p->n + 1 : 1);
+    if (!text)
+        return NULL;
+    if (p)
+        memcpy(text, p->data, p->n);
+    text[p ? p->n : 0] = '\0';
+    return text;
 }
 
-static void add_text(struct text_sink *sink, const char *text)
+static int render(const struct eng_model *model, const struct eng_chat_message *messages, size_t n_messages, const char *bos, const char *eos,
+                  char **text, size_t *n_bytes, struct eng_error *err)
 {
-    add(sink, text, strlen(text));
+    const struct eng_template_input input = {model->info.chat_template, messages, n_messages, bos, eos};
+    struct eng_error why = {0};
+    const int rc = eng_template_render(&input, text, n_bytes, &why);
+    if (rc == ENG_ENOTSUP)
+        return eng_fail(err, rc, "the model's chat template cannot be run here: %s; give it a plain prompt", why.text);
+    return rc == ENG_OK ? rc : eng_fail(err, rc, "%s", why.text);
 }
 
-/* Outside quotes: no white space, no trim marks. Quotes become '. Inside: \n becomes a newline. Joined literals are one literal. */
-static void normalise(const char *from, char *to)
+/* What follows the answer in a conversation with one. */
+static int cut_later_turn(const char *text, const char *user_text, const char **turn, struct eng_error *err)
 {
-    char quote = '\0', *begin = to;
-    for (; *from; from++) {
-        char c = *from;
-        if (!quote && strchr(" \t\r\n", c))
-            continue;
-        if (!quote && c == '-' && ((to > begin && (to[-1] == '%' || to[-1] == '{')) || from[1] == '%' || from[1] == '}'))
-            continue;
-        if (quote && c == '\\' && from[1] == 'n') {
-            *to++ = '\n';
-            from++;
-            continue;
-        }
-        bool is_quote = quote ? c == quote : c == '\'' || c == '"';
-        if (!is_quote) {
-            *to++ = c;
-            continue;
-        }
-        quote = quote ? '\0' : c;
-        if (quote && to - begin >= 2 && to[-1] == '+' && to[-2] == '\'')
-            to -= 2; /* 'a' + 'b' */
-        else
-            *to++ = '\'';
-    }
-    *to = '\0';
+    const char *at = strstr(text, answer);
+    const bool is_clear = at && (strstr(user_text, answer) || !strstr(at + 1, answer));
+    if (!is_clear)
+        return eng_fail(err, ENG_ENOTSUP, "the model's chat template does not print an answer once, as it is: only a first turn can be made");
+    *turn = at + sizeof answer - 1;
+    return ENG_OK;
 }
 
-static const char *skip(const char *text, const char *prefix)
+static int make_turn(const struct eng_model *model, bool first, const char *user_text, const char *bos, const char *eos, char **text,
+                     const char **turn, struct eng_error *err)
 {
-    size_t n = strlen(prefix);
-    return text && strncmp(text, prefix, n) == 0 ? text + n : NULL;
-}
-
-/* Is the normalised template ChatML? *system is its default system text, [*n_system] bytes, 0 when it has none. */
-static bool match_chatml(const char *t, const char **system, size_t *n_system)
-{
-    *n_system = 0;
-    t = skip(t, "{%formessageinmessages%}");
-    const char *text = skip(t, "{%ifloop.firstandmessages[0]['role']!='system'%}{{'<|im_start|>system\n");
-    if (text) {
-        const char *end = strstr(text, "<|im_end|>\n'}}{%endif%}");
-        if (!end || memchr(text, '\'', (size_t)(end - text)))
-            return false;
-        *system = text;
-        *n_system = (size_t)(end - text);
-        t = skip(end, "<|im_end|>\n'}}{%endif%}");
-    }
-    t = skip(t, "{{'<|im_start|>'+message['role']+'\n'+message['content']+'<|im_end|>\n'}}{%endfor%}");
-    t = skip(t, "{%ifadd_generation_prompt%}{{'<|im_start|>assistant\n'}}{%endif%}");
-    return t && *t == '\0';
+    const struct eng_chat_message only[] = {{"user", user_text}}, later[] = {{"user", "x"}, {"assistant", answer}, {"user", user_text}};
+    const bool adds_bos = model->vocab && model->vocab->add_bos;
+    size_t n;
+    int rc = render(model, first ? only : later, first ? 1 : 3, bos, eos, text, &n, err);
+    if (rc != ENG_OK)
+        return rc;
+    if (n == 0 || strlen(*text) != n)
+        return eng_fail(err, ENG_ENOTSUP, "the model's chat template makes no text; give it a plain prompt");
+    *turn = *text;
+    if (!first)
+        return cut_later_turn(*text, user_text, turn, err);
+    if (adds_bos && strncmp(*text, bos, strlen(bos)) == 0)
+        *turn += strlen(bos);
+    return ENG_OK;
 }
 
 int eng_chat_turn(const struct eng_model *model, bool first, const char *user_text, char *buf, size_t cap, size_t *n_bytes,
                   struct eng_error *err)
 {
-    const char *template = model->info.chat_template, *system = "";
-    size_t n_system = 0;
     *n_bytes = 0;
-    if (!template)
+    if (!model->info.chat_template)
         return eng_fail(err, ENG_ENOTSUP, "the model has no chat template; give it a plain prompt");
-    char *normal = malloc(strlen(template) + 1);
-    if (!normal)
-        return eng_fail(err, ENG_ENOMEM, "no memory for the chat template");
-    normalise(template, normal);
-    struct text_sink sink = {.buf = buf, .cap = cap};
-    bool known = match_chatml(normal, &system, &n_system);
-    if (known) {
-        if (!first)
-            add_text(&sink, "<|im_end|>\n");
-        if (first && n_system) {
-            add_text(&sink, "<|im_start|>system\n");
-            add(&sink, system, n_system);
-            add_text(&sink, "<|im_end|>\n");
-        }
-        add_text(&sink, "<|im_start|>user\n");
-        add_text(&sink, user_text);
-        add_text(&sink, "<|im_end|>\n<|im_start|>assistant\n");
+    char *bos = token_text(model, true), *eos = token_text(model, false), *text = NULL;
+    const char *turn = NULL;
+    int rc = bos && eos ? make_turn(model, first, user_text, bos, eos, &text, &turn, err)
+                        : eng_fail(err, ENG_ENOMEM, "no memory for the chat template");
+    if (rc == ENG_OK) {
+        const size_t n = strlen(turn);
+        *n_bytes = n;
+        if (cap)
+            memcpy(buf, turn, n < cap ? n + 1 : cap);
+        if (n > cap)
+            rc = eng_fail(err, ENG_ELIMIT, "the turn has %zu bytes, there is room for %zu", n, cap);
     }
-    free(normal);
-    if (!known)
-        return eng_fail(err, ENG_ENOTSUP, "the model's chat template is none that is known here (ChatML); give it a plain prompt");
-    *n_bytes = sink.n;
-    if (sink.n < cap)
-        buf[sink.n] = '\0';
-    return sink.n <= cap ? ENG_OK : eng_fail(err, ENG_ELIMIT, "the turn has %zu bytes, there is room for %zu", sink.n, cap);
+    free(bos);
+    free(eos);
+    free(text);
+    return rc;
 }

@@ -25,6 +25,7 @@ set(ENG_MODEL_SOURCES
     src/model/vocab.c src/model/vocab_gguf.c src/model/vocab_bpe.c src/model/vocab_spm.c src/model/vocab_rwkv.c src/model/vocab_llama2c.c
     src/model/known_tokens.c src/model/prefix_table.c src/model/pretokenizer.c src/model/word_cache.c
     src/model/bpe.c src/model/tokenizer.c src/model/detokenizer.c src/model/chat.c
+    src/chat/template.c src/chat/program.c src/chat/expr.c src/chat/primary.c src/chat/call.c src/chat/value.c
     src/model/model.c src/model/weights.c src/model/open_gguf.c src/model/open_llama2c.c
     src/arch/arch.c src/arch/keys.c src/arch/load.c src/arch/families.c
     src/arch/mix_attention.c src/arch/mix_mla.c src/arch/chan_ffn.c src/arch/chan_moe.c
