@@ -23,7 +23,11 @@ struct eng_q8_group {
     float sum[ENG_Q8_TOKENS];         /* d sum q: what a minimum multiplies */
     int32_t sum_q[ENG_Q8_TOKENS];     /* sum q */
     int32_t sum_low_q[ENG_Q8_TOKENS]; /* of the first 16 */
+    int32_t start128[ENG_Q8_TOKENS];  /* ENG_DOT_START - 128 sum q: ready for codes + 128 */
 };
+
+/* Integer sums start at the bits of the float 1.5 2^23 (body/matmul_q8.h). */
+#define ENG_DOT_START 0x4b400000
 
 /* Below the smallest maximum a block counts as zeros (its 127 / max would overflow); NaN and infinity are above the largest. */
 #define ENG_Q8_SMALLEST 1e-35f

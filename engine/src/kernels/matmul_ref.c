@@ -92,6 +92,7 @@ static void quantize_block(const float x[ENG_BLOCK], struct eng_q8_group *group,
     group->d[slot] = d;
     group->sum_low_q[slot] = sum[0];
     group->sum_q[slot] = sum[0] + sum[1];
+    group->start128[slot] = ENG_DOT_START - 128 * (sum[0] + sum[1]);
     group->sum[slot] = d * (float)(sum[0] + sum[1]);
 }
 

@@ -18,7 +18,6 @@
 
 #define PREFETCH_BYTES 4096 /* ahead in the one stream that decoding reads; the hardware's own prefetch stops at page ends */
 #define MAGIC 12582912.0f   /* 1.5 2^23 */
-#define MAGIC_BITS 0x4b400000
 
 /* What a routine is made for; constants. @width: bits of the codes, where an instruction set makes a difference of it. */
 struct kind {
@@ -45,6 +44,12 @@ ENG_INLINE int dot_width(const struct eng_panel_format *f)
 ENG_INLINE int32_t dot_offset(const struct eng_panel_format *f)
 {
     return f->offset == 128 && !DOT_UNSIGNED_BYTES ? 0 : f->offset;
+}
+
+/* Where unsigned bytes can be dotted all expanded codes get one offset, 128, whose part of the sum is in the activations already. */
+ENG_INLINE int32_t tile_offset(const struct eng_panel_format *f)
+{
+    return DOT_UNSIGNED_BYTES ? 128 : dot_offset(f);
 }
 
 ENG_INLINE void load_dot_codes(const struct eng_panel_format *f, const uint8_t *p, vi16 code[8])
@@ -75,7 +80,7 @@ ENG_INLINE vf16 add_span(struct kind k, int h, const vi16 code[8], vf16 d, vf16 
                          size_t slot, vf16 sum)
 {
     const int n_groups = k.span / 4;
-    const int32_t start = MAGIC_BITS - offset * span_sum(k, h, group, slot);
+    const int32_t start = ENG_DOT_START - offset * span_sum(k, h, group, slot);
     vi16 acc[2] = {acc_begin(k.width, start), acc_begin(k.width, 0)}; /* two, so that one need not wait for the other */
     ENG_UNROLL
     for (int g = 0; g < n_groups; g++)
@@ -129,7 +134,7 @@ ENG_INLINE void expand_panel_q8(const struct eng_panel_format *f, const struct e
             load_scales(f, block, s, d, m);
             ENG_UNROLL
             for (int g = 0; g < 8; g++)
-                vi_store(record + 64 * g, code[g]);
+                vi_store(record + 64 * g, f->offset == tile_offset(f) ? code[g] : vi_add_bytes(code[g], tile_offset(f) - dot_offset(f)));
             ENG_UNROLL
             for (int h = 0; h < 32 / f->span; h++) {
                 vf_store(record_scales(record) + 16 * h, d[h]);
@@ -186,21 +191,33 @@ struct q8_tiles {
     int32_t offset;
 };
 
+typedef int32_t eight_ints __attribute__((vector_size(32))); /* all slots of a group at once: scalar code would fill the dot's ports */
+
+/* What the integer sums of span h start at, for each slot. */
+ENG_INLINE const int32_t *span_starts(struct kind k, int h, const struct eng_q8_group *group, int32_t offset, int32_t start[ENG_Q8_TOKENS])
+{
+    eight_ints all, low;
+    memcpy(&all, group->sum_q, sizeof(all));
+    if (k.span == 16) {
+        memcpy(&low, group->sum_low_q, sizeof(low));
+        all = h == 0 ? low : all - low;
+    }
+    all = ENG_DOT_START - all * offset;
+    memcpy(start, &all, sizeof(all));
+    return start;
+}
+
 /* One span of @n_panels x 16 rows for n tokens. Sums lie in memory, [panel][token][16]: the registers are for the integers. */
 ENG_INLINE void tile_span(struct kind k, int h, size_t n_panels, size_t n, const uint8_t *record, const struct eng_q8_group *group, size_t slot,
                           int32_t offset, float *sum)
 {
     const int n_groups = k.span / 4;
     vi16 acc[TILE_PANELS * TILE_Q8];
-    int32_t start[TILE_Q8];
-    float sum_x[TILE_Q8];
-    for (size_t t = 0; t < n; t++)
-        start[t] = MAGIC_BITS - offset * span_sum(k, h, group, slot + t);
-    for (size_t t = 0; t < n && k.has_min; t++)
-        sum_x[t] = span_sum_x(k, h, group, slot + t);
+    int32_t own[ENG_Q8_TOKENS];
+    const int32_t *start = DOT_UNSIGNED_BYTES && k.span == 32 ? group->start128 : span_starts(k, h, group, offset, own);
     ENG_UNROLL
     for (size_t i = 0; i < n_panels * n; i++)
-        acc[i] = acc_begin(k.width, start[i % n]);
+        acc[i] = acc_begin(k.width, start[slot + i % n]);
     ENG_UNROLL
     for (int g = 0; g < n_groups; g++) {
         vi16 code[TILE_PANELS];
@@ -222,10 +239,10 @@ ENG_INLINE void tile_span(struct kind k, int h, size_t n_panels, size_t n, const
         ENG_UNROLL
         for (size_t t = 0; t < n; t++) {
             float *to = sum + 16 * (p * n + t);
-            vf16 v = vf_fma(vf_from_bits(acc_end(k.width, acc[p * n + t], start[t])), d, c);
+            vf16 v = vf_fma(vf_from_bits(acc_end(k.width, acc[p * n + t], start[slot + t])), d, c);
             v = vf_fma(v, vf_set1(group->d[slot + t]), vf_load(to));
             if (k.has_min)
-                v = vf_fma(vf_load(scales + 16 * (32 / k.span + h)), vf_set1(sum_x[t]), v);
+                v = vf_fma(vf_load(scales + 16 * (32 / k.span + h)), vf_set1(span_sum_x(k, h, group, slot + t)), v);
             vf_store(to, v);
         }
     }
@@ -242,7 +259,7 @@ ENG_INLINE void tile_q8(struct kind k, size_t n_panels, size_t n, const struct q
     for (size_t c = 0; c < piece->n_columns; c += ENG_BLOCK, record += n_panels * record_bytes(k), group++) {
         ENG_UNROLL
         for (int h = 0; h < 32 / k.span; h++)
-            tile_span(k, h, n_panels, n, record, group, token % ENG_Q8_TOKENS, a->offset, sum);
+            tile_span(k, h, n_panels, n, record, group, n == ENG_Q8_TOKENS ? 0 : token % ENG_Q8_TOKENS, a->offset, sum);
     }
     for (size_t i = 0; i < n_panels * n; i++)
         store_rows(a->job, piece->row + i / n * ENG_PANEL_ROWS, token + i % n, vf_load(sum + 16 * i));
@@ -306,7 +323,7 @@ ENG_INLINE void matmul_q8(const struct eng_panel_format *f, const struct eng_mat
         direct_q8(f, job, row, token.begin);
         return;
     }
-    struct q8_tiles a = {.job = job, .tile = tile, .offset = dot_offset(f)};
+    struct q8_tiles a = {.job = job, .tile = tile, .offset = tile_offset(f)};
     for (size_t r = row.begin; r < row.end; r += a.piece.n_panels * ENG_PANEL_ROWS) {
         a.piece.row = r;
         a.piece.n_panels = row.end - r > (TILE_PANELS - 1) * ENG_PANEL_ROWS ? TILE_PANELS : 1;

@@ -26,6 +26,7 @@ ENG_INLINE void quantize_block(const float *x, struct eng_q8_group *group, size_
     group->d[slot] = d;
     group->sum[slot] = d * (float)sum;
     group->sum_q[slot] = sum;
+    group->start128[slot] = ENG_DOT_START - 128 * sum;
     group->sum_low_q[slot] = sum_low;
 }
 

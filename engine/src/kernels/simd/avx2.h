@@ -164,6 +164,12 @@ ENG_INLINE vi16 vi_mask_bytes(vi16 v, int mask)
     return (vi16){_mm256_and_si256(v.a, m), _mm256_and_si256(v.b, m)};
 }
 
+ENG_INLINE vi16 vi_add_bytes(vi16 v, int n)
+{
+    const __m256i add = _mm256_set1_epi8((char)n);
+    return (vi16){_mm256_add_epi8(v.a, add), _mm256_add_epi8(v.b, add)};
+}
+
 /* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
 ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits) { return vi_mask_bytes(vi_shift_right(v, shift), (1 << bits) - 1); }
 

@@ -70,6 +70,8 @@ ENG_INLINE vi16 vi_shift_left(vi16 v, int n) { return _mm512_slli_epi32(v, (unsi
 ENG_INLINE vi16 vi_signed_byte(vi16 v, int i) { return _mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24); }
 ENG_INLINE vi16 vi_flip_bytes(vi16 v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
 
+ENG_INLINE vi16 vi_add_bytes(vi16 v, int n) { return _mm512_add_epi8(v, _mm512_set1_epi8((char)n)); }
+
 /* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
 ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits)
 {

@@ -127,6 +127,8 @@ ENG_INLINE vi16 vi_flip_bytes(vi16 v) { EACH4(v, veorq_s32(v.val[i], vdupq_n_s32
 
 ENG_INLINE vi16 vi_mask_bytes(vi16 v, int mask) { EACH4(v, vandq_s32(v.val[i], vreinterpretq_s32_u8(vdupq_n_u8((uint8_t)mask)))); return v; }
 
+ENG_INLINE vi16 vi_add_bytes(vi16 v, int n) { EACH4(v, vreinterpretq_s32_u8(vaddq_u8(vreinterpretq_u8_s32(v.val[i]), vdupq_n_u8((uint8_t)n)))); return v; }
+
 /* Bits [shift, shift + bits) of each byte; and the same moved to bit @to. */
 ENG_INLINE vi16 vi_bit_field(vi16 v, int shift, int bits) { return vi_mask_bytes(vi_shift_right(v, shift), (1 << bits) - 1); }
 
