@@ -29,6 +29,12 @@ ENG_INLINE vf16 vf_load_high(const void *p)
     return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
+ENG_INLINE vf16 vf_times_exp2(vf16 p, vi16 whole, vf16 n, vf16 x, float limit)
+{
+    (void)n;
+    return vf_zero_below(vf_mul(p, vf_exp2_int(whole)), x, limit);
+}
+
 #define ATTN_GROUP 6
 #define ATTN_COLUMNS(rows) ((rows) <= 1 ? 4 : (rows) <= 3 ? 2 : 1) /* 6 x 1: 12 sums, 2 loads and a broadcast of 16 registers */
 #define ATTN_NAME "avx2"

@@ -20,6 +20,12 @@ ENG_INLINE vf16 vf_load_high(const void *p)
     return bytes_to_floats(_mm_sub_epi8(v, _mm_set1_epi8(8)));
 }
 
+ENG_INLINE vf16 vf_times_exp2(vf16 p, vi16 whole, vf16 n, vf16 x, float limit)
+{
+    (void)whole;
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(limit), _CMP_NLT_UQ), p, n);
+}
+
 #define ATTN_GROUP 6
 #define ATTN_COLUMNS(rows) 4 /* 6 x 4 sums, 4 loads and a broadcast: 29 of 32 registers */
 #define ATTN_NAME "avx512"

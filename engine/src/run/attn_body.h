@@ -1,6 +1,7 @@
 /*
  * attn_body.h - the algorithm of attn_kernel.h, once. The including file brings the primitives of kernels/simd/ and further
- * vf_load_bytes(p), 16 int8 as floats, vf_load_low(p) and vf_load_high(p), the nibbles of 16 bytes minus 8, vf_set1_half(p), and
+ * vf_load_bytes(p), 16 int8 as floats, vf_load_low(p) and vf_load_high(p), the nibbles of 16 bytes minus 8, vf_set1_half(p),
+ * vf_times_exp2(p, whole, n, x, limit), p 2^n and 0 where x < limit, and
  * ATTN_GROUP: rows that share registers, ATTN_COLUMNS(rows): registers of 16 lanes that each row keeps in flight, ATTN_NAME, ATTN_TABLE.
  * Loops over constant bounds unroll, so that the sums stay in registers; many sums in flight hide the latency of the FMA.
  */
@@ -234,6 +235,25 @@ static void expand_v_q4_0(float *to, const void *page, uint32_t first, uint32_t 
 
 /* ---- softmax of a chunk, and of chunks ---- */
 
+#define LOG2_E 0x1.715476p+0f
+#define SMALLEST -126.0f /* 2^this is the smallest normal float; weights below count as 0 */
+
+/* 2^x for x <= 0, within 1e-7 relative; 0 below SMALLEST, NaN stays. x = n + f, |f| <= 1/2; 2^f by the polynomial of degree 6 with the
+ * least relative error on that interval (2e-9 in exact arithmetic). */
+ENG_INLINE vf16 weight16(vf16 x)
+{
+    const vi16 whole = vi_round(x);
+    const vf16 n = vf_from_int(whole), f = vf_sub(x, n);
+    vf16 p = vf_set1(0x1.41d330p-13f);
+    p = vf_fma(p, f, vf_set1(0x1.5f456ap-10f));
+    p = vf_fma(p, f, vf_set1(0x1.3b2dbcp-7f));
+    p = vf_fma(p, f, vf_set1(0x1.c6aed4p-5f));
+    p = vf_fma(p, f, vf_set1(0x1.ebfbdap-3f));
+    p = vf_fma(p, f, vf_set1(0x1.62e430p-1f));
+    p = vf_fma(p, f, vf_set1(1.0f));
+    return vf_times_exp2(p, whole, n, x, SMALLEST);
+}
+
 /* 1 - 2 / (exp(2 x) + 1): absolute error below 2e-7; NaN stays NaN. */
 ENG_INLINE vf16 tanh16(vf16 x)
 {
@@ -241,13 +261,12 @@ ENG_INLINE vf16 tanh16(vf16 x)
     return vf_sub(one, vf_div(vf_set1(2.0f), vf_add(exp16(vf_add(x, x)), one)));
 }
 
-/* Products to logits in s[from, n). */
-ENG_INLINE void bend(float *s, uint32_t from, uint32_t n, const struct eng_attn_curve *curve, float distance)
+/* Products to logits in s[from, to), where the curve is more than a factor. */
+static void bend(float *s, uint32_t from, uint32_t to, const struct eng_attn_curve *curve, float distance)
 {
     static const float lane[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const vf16 scale = vf_set1(curve->scale);
-    for (uint32_t i = from; i < n; i += LANES) {
-        vf16 x = vf_mul(vf_load(s + i), scale);
+    for (uint32_t i = from; i < to; i += LANES) {
+        vf16 x = vf_mul(vf_load(s + i), vf_set1(curve->scale));
         if (curve->softcap != 0.0f)
             x = vf_mul(vf_set1(curve->softcap), tanh16(vf_div(x, vf_set1(curve->softcap))));
         if (curve->slope != 0.0f)
@@ -260,19 +279,22 @@ static void weigh(float *s, uint32_t begin, uint32_t end, uint32_t n, const stru
                   float *sum)
 {
     const uint32_t from = begin / LANES * LANES, to = whole_lanes(end);
+    const bool straight = curve->softcap == 0.0f && curve->slope == 0.0f && curve->scale > 0.0f;
+    const float factor = straight ? curve->scale * LOG2_E : LOG2_E;
     vf16 most = vf_set1(-INFINITY), total = vf_set1(0.0f);
-    bend(s, from, to, curve, distance);
+    if (!straight)
+        bend(s, from, to, curve, distance);
     for (uint32_t i = from; i < begin; i++)
         s[i] = -INFINITY;
     for (uint32_t i = end; i < to; i++)
         s[i] = -INFINITY;
     for (uint32_t i = from; i < to; i += LANES)
         most = vf_max(vf_load(s + i), most);
-    *top = vf_top(most);
+    *top = vf_top(most) * factor;
     for (uint32_t i = from; i < to; i += LANES) {
-        const vf16 e = exp16(vf_sub(vf_load(s + i), vf_set1(*top)));
-        vf_store(s + i, e);
-        total = vf_add(total, e);
+        const vf16 w = weight16(vf_fma(vf_load(s + i), vf_set1(factor), vf_set1(-*top)));
+        vf_store(s + i, w);
+        total = vf_add(total, w);
     }
     *sum = vf_sum(total);
     for (uint32_t i = 0; i < from; i += LANES)
@@ -281,17 +303,17 @@ static void weigh(float *s, uint32_t begin, uint32_t end, uint32_t n, const stru
         vf_store(s + i, vf_set1(0.0f));
 }
 
-static float exp_one(float x)
+static float weight_one(float x)
 {
-    float e[LANES];
-    vf_store(e, exp16(vf_set1(x)));
-    return e[0];
+    float w[LANES];
+    vf_store(w, weight16(vf_set1(x)));
+    return w[0];
 }
 
 static void merge(float *acc, float *top, float *sum, const float *part, float part_top, float part_sum, uint32_t v_pad)
 {
     const float most = *top > part_top ? *top : part_top;
-    const float old = exp_one(*top - most), new = exp_one(part_top - most);
+    const float old = weight_one(*top - most), new = weight_one(part_top - most);
     for (uint32_t d = 0; d < v_pad; d += LANES)
         vf_store(acc + d, vf_fma(vf_set1(new), vf_load(part + d), vf_mul(vf_set1(old), vf_load(acc + d))));
     *sum = *sum * old + part_sum * new;

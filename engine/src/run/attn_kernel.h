@@ -42,8 +42,8 @@ struct eng_attn_ops {
     /** s[r * ENG_ATTN_CHUNK + token] = sum_d q[r][d] k[d][token] for the tokens [0, n_tokens) of a page, rounded up to whole lanes.
      *  NULL for types that must be expanded first. */
     void (*scores[ENG_KV_N])(const float *const *q, float *s, uint32_t n_rows, const void *page, uint32_t n_tokens, uint32_t d_k);
-    /** One row: logits of s[begin, end) by the curve, their maximum *top, s = exp(logit - top) there and 0 in the rest of
-     *  [0, n); *sum of them. @distance: token of s[0] minus the query's position. begin < end <= n <= ENG_ATTN_CHUNK,
+    /** One row: logits of s[begin, end) by the curve, *top = their maximum / ln 2, s = 2^(logit / ln 2 - top) there and 0
+     *  in the rest of [0, n); *sum of them. @distance: token of s[0] minus the query's position. begin < end <= n <= ENG_ATTN_CHUNK,
      *  n a multiple of 16. */
     void (*weigh)(float *s, uint32_t begin, uint32_t end, uint32_t n, const struct eng_attn_curve *curve, float distance, float *top, float *sum);
     /** acc[r * pitch + d] += sum_j p[r * ENG_ATTN_CHUNK + j] v[first + j][d], j in [0, n). NULL as for scores. */

@@ -29,6 +29,12 @@ ENG_INLINE vf16 vf_load_high(const void *p)
     return bytes_to_floats(vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(vld1q_u8(p), 4)), vdupq_n_s8(8)));
 }
 
+ENG_INLINE vf16 vf_times_exp2(vf16 p, vi16 whole, vf16 n, vf16 x, float limit)
+{
+    (void)n;
+    return vf_zero_below(vf_mul(p, vf_exp2_int(whole)), x, limit);
+}
+
 #define ATTN_GROUP 6
 #define ATTN_COLUMNS(rows) ((rows) <= 1 ? 4 : (rows) <= 3 ? 2 : 1) /* 6 x 1: 24 sums, 4 loads and a broadcast of 32 registers */
 #define ATTN_NAME "neon"

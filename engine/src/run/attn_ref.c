@@ -18,6 +18,12 @@ ENG_INLINE float vf_top(vf16 v)
     return top;
 }
 
+ENG_INLINE vf16 vf_times_exp2(vf16 p, vi16 whole, vf16 n, vf16 x, float limit)
+{
+    (void)n;
+    return vf_zero_below(vf_mul(p, vf_exp2_int(whole)), x, limit);
+}
+
 #define ATTN_GROUP 1
 #define ATTN_COLUMNS(rows) 1
 #define ATTN_NAME "ref"
