@@ -13,12 +13,20 @@
 #define PAGE ENG_ATTN_PAGE
 #define LANES ENG_ATTN_LANES
 #define BLOCK 32 /* dimensions that share a scale */
+#define AHEAD 4096
 #define MOST_ROWS 6
 #define FLAT _Pragma("GCC unroll 8")
 
 ENG_INLINE vf16 load_kv(const void *base, size_t i, enum eng_kv kv)
 {
     return kv == ENG_KV_F16 ? vf_load_half((const uint16_t *)base + i) : vf_load((const float *)base + i);
+}
+
+/* Pages in half precision come from memory while few rows are computed: ask for what is AHEAD bytes further on, often the next page. */
+ENG_INLINE void look_ahead(const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch((const char *)p + AHEAD + i);
 }
 
 static uint32_t whole_lanes(uint32_t n)
@@ -42,6 +50,8 @@ ENG_INLINE void scores_block(const float *const *q, float *s, const void *page, 
         FLAT
         for (int c = 0; c < C; c++)
             k[c] = load_kv(page, d * PAGE + token + (size_t)c * LANES, kv);
+        if (kv == ENG_KV_F16)
+            look_ahead((const uint16_t *)page + d * PAGE, sizeof(uint16_t) * PAGE);
         FLAT
         for (int r = 0; r < R; r++) {
             const vf16 qd = vf_set1(q[r][d]);
@@ -116,6 +126,8 @@ ENG_INLINE void mix_block(const float *p, float *acc, size_t pitch, const void *
         FLAT
         for (int c = 0; c < C; c++)
             vj[c] = load_kv(v, j * v_pad + d + (size_t)c * LANES, kv);
+        if (kv == ENG_KV_F16)
+            look_ahead((const uint16_t *)v + j * v_pad + d, sizeof(uint16_t) * (size_t)C * LANES);
         FLAT
         for (int r = 0; r < R; r++) {
             const vf16 weight = vf_set1(p[(size_t)r * ENG_ATTN_CHUNK + j]);
