@@ -212,6 +212,40 @@ static void test_scores_match_lm_eval(void **state)
     eng_session_close(s);
 }
 
+/* Logits with a rounded cache against the f32 cache, f32 activations: engine/README.md has what was measured, and llama.cpp's figures. */
+static void test_cache_types_stay_near_f32(void **state)
+{
+    static const char text[] = "The lighthouse keeper climbed the stairs every evening to light the lamp. He had done so for forty years, in fog and in "
+                               "storm, and he knew each of the two hundred and twelve steps by the sound it made. In 1923 a letter came from the city.";
+    static const char *const types[] = {"f32", "f16", "q8_0", "q4_0"};
+    static const double bound[4] = {0.0, 0.005, 0.12, 2.2}; /* root mean square for K or V of one type; a pair may show both */
+    struct eng_model *m = need(state, GREEDY);
+    const size_t v = eng_model_info(m)->n_vocab;
+    int32_t ids[128];
+    size_t n;
+    assert_int_equal(eng_tokenize(m, text, sizeof text - 1, 0, ids, 128, &n, NULL), ENG_OK);
+    float *want = malloc(n * v * sizeof *want), *got = malloc(n * v * sizeof *got);
+    for (size_t k = 0; k < 4; k++)
+        for (size_t i = 0; i < 4; i++) {
+            struct eng_session *s = open_session(m, (struct eng_session_params){.act = "f32", .cache_type_k = types[k], .cache_type_v = types[i],
+                                                                               .n_threads = 2, .n_ctx = 128});
+            double worst = 0, sum = 0;
+            assert_int_equal(eng_eval(s, ids, n, k + i == 0 ? want : got, NULL), ENG_OK);
+            eng_session_close(s);
+            for (size_t j = 0; j < n * v && k + i > 0; j++) {
+                const double d = fabs((double)want[j] - (double)got[j]);
+                worst = larger(worst, d);
+                sum += d * d;
+            }
+            printf("K %s, V %s: largest deviation %.4f, rms %.5f\n", types[k], types[i], worst, sqrt(sum / (double)(n * v)));
+            assert_true(sqrt(sum / (double)(n * v)) <= bound[k] + bound[i]);
+            assert_true(k > 1 || i > 1 || worst <= 0.03);
+            assert_true(worst > 0 || k + i == 0);
+        }
+    free(want);
+    free(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_logits_q8_activations),
         cmocka_unit_test(test_verify_is_greedy),
         cmocka_unit_test(test_scores_match_lm_eval),
+        cmocka_unit_test(test_cache_types_stay_near_f32),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -51,7 +51,7 @@ static void test_what_cannot_be_opened(void **state)
 {
     (void)state;
     refuse((struct eng_session_params){.act = "q4"}, ENG_EINVAL, "known: q8, f32");
-    refuse((struct eng_session_params){.cache_type_v = "f8"}, ENG_EINVAL, "known: f16, f32");
+    refuse((struct eng_session_params){.cache_type_v = "f8"}, ENG_EINVAL, "known: f16, f32, q8_0, q4_0");
     refuse((struct eng_session_params){.backend = "opencl"}, ENG_ENOTSUP, "not built yet");
     refuse((struct eng_session_params){.early_exit = "verify:layer=3"}, ENG_EINVAL, "1 to 2: it has 3 layers");
     refuse((struct eng_session_params){.early_exit = "verify:layer=2", .token_reduction = "streaming"}, ENG_ENOTSUP, "cannot run together");

@@ -19,7 +19,7 @@ static const struct { const char *name; const char *ids[6]; } sections[] = {
     {"early_exit", {"none", "verify"}},
     {"token_reduction", {"none", "streaming"}},
     {"act", {"q8", "f32"}},
-    {"cache_type", {"f16", "f32"}},
+    {"cache_type", {"f16", "f32", "q8_0", "q4_0"}},
     {"runners", {"engine", "null"}},
     {"models", {"smollm2-135m"}},
     {"metrics", {"energy_uj", "accuracy", "rss_peak_bytes"}},

@@ -223,7 +223,7 @@ struct eng_session_params { /* zeroed = defaults */
                                  The thread that opens the session is placed too, until it closes it */
     const char *backend;      /* methods; NULL = cpu, q8, f16, f16, none, none */
     const char *act;          /* "q8" or "f32" */
-    const char *cache_type_k, *cache_type_v; /* "f16" or "f32" */
+    const char *cache_type_k, *cache_type_v; /* "f16", "f32", "q8_0" or "q4_0" (quantized: head sizes that 32 divides) */
     const char *early_exit, *token_reduction;
     struct eng_observer observer;
     struct eng_tracer tracer;
