@@ -215,7 +215,8 @@ int eng_chat_turn(const struct eng_model *model, bool first, const char *user_te
 struct eng_session;
 
 struct eng_session_params { /* zeroed = defaults */
-    uint32_t n_ctx;           /* tokens in the cache; 0 = min(model, 2048). A reduction method may need fewer */
+    uint32_t n_seq;           /* sequences (below); 0 = 1 */
+    uint32_t n_ctx;           /* tokens in the cache, of all sequences together; 0 = min(model, 2048). A reduction method may need fewer */
     uint32_t n_batch;         /* tokens per prefill batch; 0 = 512 */
     uint32_t n_threads;       /* 0 = 1. Of more than usable processors (affinity, cgroup quota) the surplus sleeps */
     const char *cpu_mask;     /* NULL or "cores": a thread a core, fast kinds first, memory node after node; "all": wherever the system
@@ -243,7 +244,7 @@ struct eng_session_info {
 };
 void eng_session_info(const struct eng_session *session, struct eng_session_info *info);
 
-/** eng_session_reset() - forget all tokens. */
+/** eng_session_reset() - forget all tokens, of all sequences. */
 void eng_session_reset(struct eng_session *session);
 
 /** eng_session_rewind() - keep the first n_keep tokens only. ENG_ENOTSUP under a reduction method that has dropped some. */
@@ -254,6 +255,36 @@ int eng_session_rewind(struct eng_session *session, uint32_t n_keep, struct eng_
  *  ENG_ENAN when the last logits are not finite. n <= 16: bit-identical to n single calls. */
 int eng_eval(struct eng_session *session, const int32_t *ids, size_t n, float *logits, struct eng_error *err) ENG_MUST_CHECK;
 const float *eng_logits(const struct eng_session *session); /* [n_vocab]; NULL before the first eng_eval() */
+
+/* ---- sequences ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * A session opened with n_seq > 1 holds that many sequences, 0 to n_seq - 1, empty at first. eng_eval(), eng_generate(), eng_score() and
+ * eng_session_rewind() work on sequence 0. The cache consists of pages of 64 tokens; n_ctx tokens always fit, however the sequences
+ * divide them, and tokens that a fork shares count once: a page is copied only when one of its owners writes into it.
+ */
+struct eng_batch_token {
+    int32_t id;
+    uint32_t seq;
+    bool want_logits;
+};
+
+/** eng_eval_batch() - append tokens to their sequences, in one pass as far as n_batch goes. A sequence's tokens must stand together in
+ *  tokens[n] (n >= 1). @logits: NULL, or [tokens that want logits][n_vocab], in the order of tokens. n <= 16: each token has the bits
+ *  that it gets in a batch of its own. ENG_EINVAL (an id, a sequence, the order) and ENG_ELIMIT (a sequence of n_ctx tokens, or no page
+ *  left) leave every sequence as it was; ENG_ENAN (a wanted logit) does not. eng_logits() is NULL afterwards. */
+int eng_eval_batch(struct eng_session *session, const struct eng_batch_token *tokens, size_t n, float *logits, struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_seq_fork() - @to becomes the first n_keep tokens of @from, sharing its pages; what @to held is forgotten. O(pages). ENG_EINVAL for
+ *  sequences out of range or n_keep > length; ENG_ENOTSUP for fewer tokens than all when a reduction method has dropped some or
+ *  the model keeps a running state (0 is always possible). from == to: as eng_seq_rewind(). */
+int eng_seq_fork(struct eng_session *session, uint32_t from, uint32_t to, uint32_t n_keep, struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_seq_rewind() - keep the first n_keep tokens only; errors as for eng_seq_fork(). Its other pages are free again. */
+int eng_seq_rewind(struct eng_session *session, uint32_t seq, uint32_t n_keep, struct eng_error *err) ENG_MUST_CHECK;
+
+void eng_seq_reset(struct eng_session *session, uint32_t seq);                  /* forget its tokens; out of range: nothing */
+uint32_t eng_seq_length(const struct eng_session *session, uint32_t seq);       /* tokens evaluated since reset; out of range: 0 */
 
 struct eng_sampling { float temperature, top_p; uint32_t top_k; uint64_t seed; }; /* temperature 0: greedy; top_k 0, top_p 0 or 1: off */
 

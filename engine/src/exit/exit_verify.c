@@ -43,14 +43,14 @@ static int draft(struct eng_session *s, int32_t last, uint32_t n_draft, int32_t 
     const uint32_t d = s->model->hp.d_model, n_vocab = s->model->hp.n_vocab, exit_layer = (uint32_t)s->exit_choice.value[LAYER];
     for (uint32_t i = 0; i <= n_draft; i++) {
         float *row = s->x + (size_t)i * d;
-        const struct eng_batch_part part = {.pos = s->n_seen + i, .n = 1};
+        const struct eng_batch_part part = {.pos = s->seq.n_seen[0] + i, .n = 1};
         const struct eng_batch batch = {.n = 1, .n_parts = 1, .part = &part};
         eng_forward_embed(s, i == 0 ? &last : &drafted[i - 1], &batch, row);
         eng_forward_layers(s, row, &batch, 0, exit_layer);
         if (i == n_draft)
             break; /* the last draft is only checked */
         eng_forward_head(s, row, 1, s->logits);
-        const int rc = eng_logits_check(s, s->logits, s->n_seen + i, err);
+        const int rc = eng_logits_check(s, s->logits, s->seq.n_seen[0] + i, err);
         if (rc != ENG_OK)
             return rc;
         drafted[i] = eng_argmax(s->logits, n_vocab);
@@ -68,26 +68,28 @@ static int step(struct eng_session *s, int32_t last, uint32_t n_max, const struc
     (void)rng;
     *n_out = 0;
     if (room == 0)
-        return eng_fail(err, ENG_ELIMIT, "context full: all %u tokens used; open the session with a larger context", s->n_seen);
+        return eng_fail(err, ENG_ELIMIT, "context full: all %u tokens used; open the session with a larger context", s->seq.n_seen[0]);
     n_draft = n_draft < n_max - 1 ? n_draft : n_max - 1; /* a round yields one token more than it drafts */
     n_draft = n_draft < room - 1 ? n_draft : room - 1;
 
     s->last_logits = NULL;
-    int rc = draft(s, last, n_draft, drafted, err);
+    const struct eng_batch_part part = {.pos = s->seq.n_seen[0], .n = n_draft + 1};
+    const struct eng_batch batch = {.n = n_draft + 1, .n_parts = 1, .part = &part};
+    int rc = eng_sequence_reserve(s, &batch, err);
+    if (rc == ENG_OK)
+        rc = draft(s, last, n_draft, drafted, err);
     if (rc != ENG_OK)
         return rc;
-    const struct eng_batch_part part = {.pos = s->n_seen, .n = n_draft + 1};
-    const struct eng_batch batch = {.n = n_draft + 1, .n_parts = 1, .part = &part};
     eng_forward_layers(s, s->x, &batch, (uint32_t)s->exit_choice.value[LAYER], s->model->hp.n_layers);
     eng_forward_head(s, s->x, n_draft + 1, s->logits);
     do { /* row n holds the whole model's logits after token n of the batch, right as long as all drafts before it were */
         s->last_logits = s->logits + (size_t)n * n_vocab;
-        rc = eng_logits_check(s, s->last_logits, s->n_seen + n, err);
+        rc = eng_logits_check(s, s->last_logits, s->seq.n_seen[0] + n, err);
         if (rc != ENG_OK)
             break;
         out[n] = eng_argmax(s->last_logits, n_vocab);
     } while (n++ < n_draft && out[n - 1] == drafted[n - 1]);
-    s->n_seen += n;
+    s->seq.n_seen[0] += n;
     s->n_drafted += n_draft;
     s->n_accepted += n > 0 ? n - 1 : 0;
     *n_out = n;

@@ -61,13 +61,13 @@ static int decode(struct eng_session *s, const struct eng_generate_request *rq, 
 {
     uint64_t rng = rq->sampling.seed;
     int32_t out[ENG_EXIT_MAX_OUT];
-    uint32_t n_out = 1, n_before = s->n_seen - 1; /* as if the prompt's last token had been the first step */
+    uint32_t n_out = 1, n_before = s->seq.n_seen[0] - 1; /* as if the prompt's last token had been the first step */
     out[0] = eng_sample(s, s->last_logits, &rq->sampling, &rng);
     for (;;) {
         for (uint32_t i = 0; i < n_out; i++) {
             const enum verdict verdict = emit(s, rq, rs, out[i]);
             if (verdict != GO_ON) { /* tokens behind this one were not asked for: only what led to it stays */
-                s->n_seen = n_before + i + 1;
+                s->seq.n_seen[0] = n_before + i + 1;
                 s->last_logits = s->logits + (size_t)i * s->model->hp.n_vocab;
             }
             s->pending = verdict == STOP_EOG ? -1 : out[i];
@@ -78,7 +78,7 @@ static int decode(struct eng_session *s, const struct eng_generate_request *rq, 
         }
         if (rs->n_gen >= rq->max_gen)
             return ENG_OK;
-        n_before = s->n_seen;
+        n_before = s->seq.n_seen[0];
         const int rc = s->exit->step(s, s->pending, rq->max_gen - rs->n_gen, &rq->sampling, &rng, out, &n_out, err);
         if (rc != ENG_OK)
             return rc;

@@ -23,6 +23,7 @@
 
 #define MAX_BATCH 8192
 #define MAX_THREADS 1024
+#define MAX_SEQ 4096
 
 struct carve { /* hands out pieces of the arena; base NULL: only counts */
     uint8_t *base;
@@ -88,7 +89,7 @@ static void lay_out_state(struct eng_session *s, struct carve *c)
         at += block_state(s, layer->channel, layer);
     }
     s->state_bytes = at;
-    s->state = at > 0 ? take(c, at, 1) : NULL;
+    s->state = at > 0 ? take(c, s->n_seq * (uint64_t)at, 1) : NULL;
 }
 
 /* Tables of angles: the second only when some layer uses it. */
@@ -128,9 +129,11 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     void *attn = take(c, eng_attn_plan(&s->attn_scratch, &s->cache, hp->n_heads, n_threads), 1);
     if (attn)
         eng_attn_attach(&s->attn_scratch, attn, n_threads);
-    s->page_table = take(c, s->cache.n_pages, sizeof *s->page_table);
-    for (uint32_t i = 0; s->page_table && i < s->cache.n_pages; i++)
-        s->page_table[i] = i;
+    struct eng_sequences *q = &s->seq;
+    void *sequences = take(c, eng_sequences_plan(q, s->n_seq, s->reduce.n_slots, s->reduce.n_ring != 0), 1);
+    if (sequences)
+        eng_sequences_attach(q, sequences);
+    s->batch_ids = take(c, r, sizeof *s->batch_ids);
     s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model), n_threads), 1);
     s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
     const size_t touched = c->at;
@@ -226,8 +229,12 @@ static int plan_sizes(struct eng_session *s, const struct eng_session_params *p,
     s->n_rows = s->n_batch > ENG_HEAD_ROWS ? s->n_batch : ENG_HEAD_ROWS;
     s->scratch_floats = layers_scratch(s);
 
-    const uint32_t n_pages = (s->reduce.n_slots + ENG_ATTN_PAGE - 1) / ENG_ATTN_PAGE;
-    return eng_cache_plan(&s->cache, &s->model->layers[0].attn, sizeof s->model->layers[0], hp->n_layers, n_pages, err);
+    s->n_seq = p->n_seq ? p->n_seq : 1;
+    if (s->n_seq > MAX_SEQ)
+        return eng_fail(err, ENG_EINVAL, "%u sequences are out of range (1 to %d)", s->n_seq, MAX_SEQ);
+    if (eng_sequences_plan(&s->seq, s->n_seq, s->reduce.n_slots, s->reduce.n_ring != 0) == SIZE_MAX)
+        return eng_fail(err, ENG_ELIMIT, "%u sequences of %u tokens do not fit into memory", s->n_seq, n_ctx);
+    return eng_cache_plan(&s->cache, &s->model->layers[0].attn, sizeof s->model->layers[0], hp->n_layers, s->seq.n_pages, err);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
@@ -278,8 +285,8 @@ void eng_session_info(const struct eng_session *s, struct eng_session_info *info
         .kv_bytes = s->kv_bytes,
         .scratch_bytes = s->arena_bytes - s->kv_bytes + s->cap_ids * sizeof *s->ids,
         .n_ctx = s->reduce.n_ring ? s->reduce.ops->kept(&s->reduce, UINT32_MAX) : s->reduce.n_ctx,
-        .n_kept = s->reduce.ops->kept(&s->reduce, s->n_seen),
-        .n_seen = s->n_seen,
+        .n_kept = s->reduce.ops->kept(&s->reduce, s->seq.n_seen[0]),
+        .n_seen = s->seq.n_seen[0],
         .n_drafted = s->n_drafted,
         .n_accepted = s->n_accepted,
         .kernels = eng_kernels_name(),
@@ -288,27 +295,11 @@ void eng_session_info(const struct eng_session *s, struct eng_session_info *info
 
 void eng_session_reset(struct eng_session *s)
 {
-    if (s->state)
-        memset(s->state, 0, s->state_bytes);
-    s->n_seen = 0;
-    s->pending = -1;
-    s->last_logits = NULL;
+    for (uint32_t i = s->seq.n_seq; i > 0; i--)
+        eng_seq_reset(s, i - 1);
 }
 
 int eng_session_rewind(struct eng_session *s, uint32_t n_keep, struct eng_error *err)
 {
-    if (n_keep > s->n_seen)
-        return eng_fail(err, ENG_EINVAL, "cannot keep the first %u tokens: only %u were evaluated", n_keep, s->n_seen);
-    if (n_keep < s->n_seen && s->reduce.ops->kept(&s->reduce, s->n_seen) < s->n_seen)
-        return eng_fail(err, ENG_ENOTSUP, "cannot go back to %u tokens: '%s' has dropped some of the %u tokens seen; reset instead", n_keep,
-                        s->reduce.method.info->name, s->n_seen);
-    if (s->state && n_keep > 0 && n_keep < s->n_seen)
-        return eng_fail(err, ENG_ENOTSUP, "cannot go back to %u of %u tokens: %s keeps a running state, not the tokens; only 0 is possible",
-                        n_keep, s->n_seen, s->model->info.arch);
-    if (s->state && n_keep < s->n_seen)
-        memset(s->state, 0, s->state_bytes);
-    s->n_seen = n_keep;
-    s->pending = -1;
-    s->last_logits = NULL;
-    return ENG_OK;
+    return eng_seq_rewind(s, 0, n_keep, err);
 }

@@ -16,6 +16,7 @@
 #include "run/cache.h"
 #include "run/recur_kernel.h"
 #include "run/sampler.h"
+#include "run/sequence.h"
 
 #define ENG_HEAD_ROWS ENG_EXIT_MAX_OUT /* rows of logits that a session can hold at once */
 
@@ -36,7 +37,8 @@ struct eng_session {
     uint32_t n_batch;                 /* tokens per pass */
     uint32_t n_rows;                  /* rows that x, h, y and the blocks' scratch can hold: max(n_batch, ENG_HEAD_ROWS) */
 
-    uint32_t n_seen;                  /* tokens evaluated since reset */
+    uint32_t n_seq;                   /* as asked for */
+    struct eng_sequences seq;         /* pages and lengths; generating, scoring and eng_eval() use sequence 0 */
     int32_t pending;                  /* generated, not yet evaluated; -1: none */
     const float *last_logits;         /* a row of logits, or NULL */
     uint64_t n_drafted, n_accepted;
@@ -53,10 +55,10 @@ struct eng_session {
     uint8_t *state;                   /* recurrent state: [sequence][state_bytes], cut up by state_at; NULL: none */
     size_t *state_at;                 /* [n_layers][2]: offsets of a layer's mixer and channel block */
     size_t state_bytes;               /* of one sequence */
+    int32_t *batch_ids;               /* [n_rows]: ids of a batch of several sequences */
     float *logits;                    /* [ENG_HEAD_ROWS][n_vocab] */
     struct eng_candidate *candidates; /* [n_vocab]: sampling */
     struct eng_attn_scratch attn_scratch;
-    uint32_t *page_table;
     void *matmul_scratch;
 
     int32_t *ids;                     /* [cap_ids]: a request's prompt; grows with the longest prompt seen */
@@ -67,8 +69,7 @@ struct eng_session {
 
 static inline const uint32_t *eng_session_pages(const struct eng_session *s, uint32_t seq)
 {
-    (void)seq;
-    return s->page_table;
+    return s->seq.page + (size_t)seq * s->seq.n_seq_pages;
 }
 
 static inline void eng_observe(const struct eng_session *s, enum eng_mark what, uint32_t index, int64_t value)
@@ -101,12 +102,12 @@ static inline void *eng_channel_state(const struct eng_session *s, uint32_t i_la
     return s->state + seq * s->state_bytes + s->state_at[2 * i_layer + 1];
 }
 
-/** eng_session_extend() - evaluate ids[n] in batches; x holds the hidden rows of the last batch, n_seen has grown. When @logits is
+/** eng_session_extend() - evaluate ids[n] in batches as sequence 0; x holds the hidden rows of the last batch, seq.n_seen[0] has grown. When @logits is
  *  not NULL it receives [n][n_vocab]. The last position's logits are made when @want_last. ENG_EINVAL for ids outside the
  *  vocabulary and ENG_ELIMIT leave the session as it was; ENG_ENAN does not. */
 int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, float *logits, bool want_last, struct eng_error *err) ENG_MUST_CHECK;
 
-/** eng_session_room() - tokens that can still be evaluated. */
+/** eng_session_room() - tokens that can still be evaluated in sequence 0, as far as its own limit goes. */
 uint32_t eng_session_room(const struct eng_session *s);
 
 /** eng_logits_check() - ENG_ENAN when one of logits[n_vocab] is not finite, with the token's index. */

@@ -17,6 +17,7 @@ set(ENG_RUN_SOURCES
   src/run/rows.c
   src/run/sampler.c
   src/run/score.c
+  src/run/sequence.c
   src/run/session.c
   src/run/store_kv.c
   src/run/trace.c
