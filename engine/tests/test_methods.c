@@ -90,7 +90,7 @@ static void test_mistakes_are_explained(void **state)
         {ENG_FAMILY_QUANT, "q5_k_mm", "did you mean 'q5_k_m'"},
         {ENG_FAMILY_QUANT, "int8", "known: file, f32, f16, bf16, q8_0"},
         {ENG_FAMILY_ACT, "f16", "known: q8, f32"},
-        {ENG_FAMILY_CACHE, "q8_0", "known: f16, f32"},
+        {ENG_FAMILY_CACHE, "q5_0", "known: f16, f32, q8_0, q4_0"},
         {ENG_FAMILY_BACKEND, "cuda", "known: cpu, opencl, npu-sim"},
     };
     (void)state;
