@@ -12,6 +12,7 @@
 #include "gguf_build.h"
 #include "llama2c_build.h"
 #include "model/model.h"
+#include "vocab_file.h"
 
 enum { BYTE = 3, HE = 259, LL, HELL, HELLO, SPACE_HELLO };
 
@@ -339,6 +340,99 @@ static void long_words_are_not_quadratic(void **state)
     free(text);
 }
 
+/* ---- the other tokenizers ---- */
+
+static struct vocab_file open_built(struct gguf_build *b)
+{
+    struct vocab_file v;
+    struct eng_error err = {0};
+    size_t n;
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    if (vocab_bytes_open(&v, bytes, n, &err) != ENG_OK)
+        fail_msg("%s", err.text);
+    gguf_build_free(b);
+    return v;
+}
+
+static uint32_t piece(const struct eng_model *m, const char *text)
+{
+    const uint32_t id = eng_vocab_find(m->vocab, text, strlen(text));
+    assert_true(id < m->vocab->n_tokens);
+    return id;
+}
+
+static void sentencepiece_pieces_spaces_and_bytes(void **state)
+{
+    (void)state;
+    for (int prefix = 0; prefix < 2; prefix++) {
+        struct gguf_build *b = gguf_build_new();
+        gguf_build_vocab_spm(b, prefix);
+        struct vocab_file v = open_built(b);
+        const struct eng_model *m = &v.m;
+        const int32_t hello = (int32_t)piece(m, prefix ? " hello" : "hello"), the = (int32_t)piece(m, " the"), space = (int32_t)piece(m, " ");
+        const int32_t user = (int32_t)m->vocab->n_tokens - 3, turn = user + 1, a = (int32_t)piece(m, "a");
+        EXPECT(m, "hello the", 0, hello, the);
+        EXPECT(m, "hello the", ENG_TOKENIZE_BOS, 1, hello, the);
+        EXPECT(m, "hello\xe2\x96\x81the", 0, hello, the); /* U+2581 is a space */
+        if (prefix) { /* a space stands in front of every piece of text */
+            EXPECT(m, "a<turn>a", ENG_TOKENIZE_SPECIAL, space, a, turn, space, a);
+            EXPECT(m, "a\n\na", 0, space, a, user, space, a);
+        } else {
+            EXPECT(m, "a<turn>a", ENG_TOKENIZE_SPECIAL, a, turn, a);
+            EXPECT(m, "\xc3\xa9x\xff", 0, (int32_t)piece(m, "\xc3\xa9"), BYTE + 'x', BYTE + 0xff);
+            EXPECT(m, "\xf0hello", 0, BYTE + 0xf0, BYTE + 'h', BYTE + 'e', BYTE + 'l', (int32_t)piece(m, "l"), (int32_t)piece(m, "o"));
+        }
+        vocab_file_close(&v);
+    }
+}
+
+static void rwkv_takes_the_longest_token(void **state)
+{
+    (void)state;
+    struct gguf_build *b = gguf_build_new();
+    gguf_build_vocab_rwkv(b);
+    struct vocab_file v = open_built(b);
+    const struct eng_model *m = &v.m;
+    EXPECT(m, "the the hello", 0, 257, 258, 1 + ' ', 260);
+    EXPECT(m, "h\n\n\n12", 0, 1 + 'h', 263, 1 + '\n', 264);
+    EXPECT(m, "\xe4\xbd\xa0\\x", 0, 265, 1 + 0xa0, 266);
+    EXPECT(m, "a<end>", ENG_TOKENIZE_SPECIAL | ENG_TOKENIZE_BOS, 1 + 'a', 0);
+    EXPECT(m, "<end>", 0, 1 + '<', 1 + 'e', 1 + 'n', 1 + 'd', 1 + '>'); /* a control token is no text */
+    vocab_file_close(&v);
+}
+
+/* Runs that a pattern could walk again and again, through one word pattern of each shape. The square of their length would take hours. */
+static void no_pattern_is_quadratic(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {"gpt-2",          "smollm",      "llama-bpe", "qwen2",   "deepseek-llm", "deepseek-coder",
+                                           "deepseek-v3", "falcon",    "default", "bloom",        "viking",         "tekken", "gpt-4o", "jais-2"};
+    static const char *const runs[] = {" ", "\n", "a", "1", "!", "\n ", "aA", "\xff", "\xf0\x9f\x98\x80", "\xcc\x81"};
+    const size_t n_text = 1 << 17;
+    char *text = malloc(n_text);
+    int32_t *ids = malloc((n_text + 2) * sizeof(*ids));
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+        struct gguf_build *b = gguf_build_new();
+        gguf_build_vocab(b, patterns[i]);
+        struct vocab_file v = open_built(b);
+        for (size_t k = 0; k < sizeof(runs) / sizeof(*runs); k++) {
+            const size_t n_run = strlen(runs[k]);
+            struct eng_error err = {0};
+            size_t n, n_back;
+            for (size_t at = 0; at < n_text; at++)
+                text[at] = runs[k][at % n_run];
+            text[n_text - 1] = '1'; /* what comes after a run decides where it ends */
+            if (eng_tokenize(&v.m, text, n_text, 0, ids, n_text + 2, &n, &err) != ENG_OK)
+                fail_msg("%s: %s", patterns[i], err.text);
+            assert_int_equal(eng_detokenize(&v.m, ids, n, 0, NULL, 0, &n_back, &err), ENG_ELIMIT);
+            assert_int_equal(n_back, n_text);
+        }
+        vocab_file_close(&v);
+    }
+    free(ids);
+    free(text);
+}
+
 static void too_little_room_is_said(void **state)
 {
     const struct eng_model *m = &((struct fixture *)*state)->bpe;
@@ -368,6 +462,8 @@ int main(void)
         cmocka_unit_test(merges_equal_the_plain_way),   cmocka_unit_test(scored_pieces_and_byte_fallback),
         cmocka_unit_test(any_bytes_round_trip),         cmocka_unit_test(an_invalid_byte_is_a_symbol_between_words),
         cmocka_unit_test(long_words_are_not_quadratic), cmocka_unit_test(too_little_room_is_said),
+        cmocka_unit_test(sentencepiece_pieces_spaces_and_bytes), cmocka_unit_test(rwkv_takes_the_longest_token),
+        cmocka_unit_test(no_pattern_is_quadratic),
     };
     return cmocka_run_group_tests(tests, open_vocabularies, close_vocabularies);
 }
