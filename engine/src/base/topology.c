@@ -7,7 +7,7 @@
 #include <string.h>
 
 #if defined(__has_include)
-#if __has_include(<hwloc.h>)
+#if __has_include(<hwloc.h>) && __has_include(<hwloc/autogen/config.h>) /* the second is of this architecture */
 #define ENG_HAS_HWLOC 1
 #endif
 #endif
