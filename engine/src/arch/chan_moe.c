@@ -137,7 +137,7 @@ static void run_shared(struct eng_session *s, int l, const struct moe *w, uint32
     }
 }
 
-/* Rows that chose expert @e: their numbers into row[], with *m of them; their weights in the order of rows are looked up again later. */
+/* A row's choice of expert @e, or NULL. */
 static const struct choice *chosen(const struct choice *choice, uint32_t n_used, uint32_t e)
 {
     for (uint32_t k = 0; k < n_used; k++)

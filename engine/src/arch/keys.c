@@ -7,7 +7,10 @@
 
 #include "arch/load.h"
 
-enum { MAX_WIDTH = 1 << 24, MAX_HEADS = 1 << 16, MAX_HEAD_SIZE = 4096, MAX_EXPERTS = 1 << 12, MAX_RANK = 1 << 16, MAX_LAYERS = 1 << 12, MIN_TENSORS_PER_LAYER = 3 };
+enum {
+    MAX_WIDTH = 1 << 24, MAX_HEADS = 1 << 16, MAX_HEAD_SIZE = 4096, MAX_EXPERTS = 1 << 12, MAX_RANK = 1 << 16, MAX_LAYERS = 1 << 12,
+    MIN_TENSORS_PER_LAYER = 3
+};
 
 /* ---- one key ---- */
 
