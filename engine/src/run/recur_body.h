@@ -1,6 +1,7 @@
 /*
  * recur_body.h - the kernels of recur_kernel.h, once, on the primitives of kernels/simd/ (included before this file). The including
- * file defines RECUR_TILE (states kept in registers while tokens pass; at most RECUR_MAX_TILE), RECUR_NAME and RECUR_TABLE.
+ * file defines RECUR_TILE (states kept in registers while tokens pass; at most RECUR_MAX_TILE), RECUR_NAME, RECUR_TABLE and, where there are
+ * instructions for it, RECUR_ROUND(x) to the nearest whole number and RECUR_SCALE(p, n) = p 2^n for any whole n.
  */
 #include "kernels/body/exp.h"
 #include "run/recur_kernel.h"
@@ -34,6 +35,13 @@ ENG_INLINE vf16 rows_load(struct eng_rows r, size_t t, uint32_t lanes)
     return load_lanes(r.p + t * r.ld, lanes);
 }
 
+/* Rows of a batch lie a page or more apart, which no hardware prefetcher follows: ask for the row that is @rows further on, the next
+ * chunk's. Asking beyond the last row is harmless, but must not be pointer arithmetic. */
+ENG_INLINE void row_ahead(const float *p, size_t ld, size_t rows)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + rows * ld * sizeof(*p)));
+}
+
 /* ---- functions ---- */
 
 ENG_INLINE vf16 zero16(void)
@@ -41,22 +49,34 @@ ENG_INLINE vf16 zero16(void)
     return vf_set1(0.0f);
 }
 
-/* 2^x, x cut to [-126, 127]; NaN stays. x = n + r, |r| <= 1/2; 2^r by a polynomial with p(0) = 1 exactly, fitted here (weighted least
- * squares on Chebyshev nodes, relative error 2e-9 before rounding): a decay near 1 must not drift over thousands of tokens. */
-ENG_INLINE vf16 exp2_16(vf16 x)
+/* 2^r for |r| <= 1/2, p(0) = 1 exactly: a decay near 1 must not drift over thousands of tokens. Fitted here (weighted least squares on
+ * Chebyshev nodes), relative error 2e-9 before rounding. */
+ENG_INLINE vf16 exp2_fraction(vf16 r)
 {
-    x = vf_min(vf_set1(127.0f), vf_max(vf_set1(-126.0f), x));
-    const vi16 whole = vi_round(x);
-    const vf16 r = vf_sub(x, vf_from_int(whole));
     vf16 p = vf_set1(0x1.41fbbap-13f);
     p = vf_fma(p, r, vf_set1(0x1.5f3e54p-10f));
     p = vf_fma(p, r, vf_set1(0x1.3b2d4cp-7f));
     p = vf_fma(p, r, vf_set1(0x1.c6aee8p-5f));
     p = vf_fma(p, r, vf_set1(0x1.ebfbdcp-3f));
     p = vf_fma(p, r, vf_set1(0x1.62e430p-1f));
-    p = vf_fma(p, r, vf_set1(1.0f));
-    return vf_mul(p, vf_exp2_int(whole));
+    return vf_fma(p, r, vf_set1(1.0f));
 }
+
+/* 2^x; below 2^-126 something smaller. NaN stays. */
+#if defined(RECUR_SCALE)
+ENG_INLINE vf16 exp2_16(vf16 x)
+{
+    const vf16 whole = RECUR_ROUND(x);
+    return RECUR_SCALE(exp2_fraction(vf_sub(x, whole)), whole);
+}
+#else
+ENG_INLINE vf16 exp2_16(vf16 x)
+{
+    x = vf_min(vf_set1(127.0f), vf_max(vf_set1(-126.0f), x));
+    const vi16 whole = vi_round(x);
+    return vf_mul(exp2_fraction(vf_sub(x, vf_from_int(whole))), vf_exp2_int(whole));
+}
+#endif
 
 ENG_INLINE vf16 sigmoid16(vf16 x)
 {
@@ -82,6 +102,8 @@ ENG_INLINE vf16 softplus16(vf16 x)
 
 /* ---- convolution ---- */
 
+#define CONV_AHEAD 8 /* tokens */
+
 ENG_INLINE void conv_taps(const struct eng_conv_block *b, const uint32_t taps, const uint32_t lanes)
 {
     vf16 u[ENG_RECUR_MAX_TAPS], w[ENG_RECUR_MAX_TAPS];
@@ -95,6 +117,8 @@ ENG_INLINE void conv_taps(const struct eng_conv_block *b, const uint32_t taps, c
         if (b->gate_in.p)
             now = vf_mul(now, rows_load(b->gate_in, t, lanes));
         u[taps - 1] = now;
+        row_ahead(b->x.p, b->x.ld, t + CONV_AHEAD);
+        row_ahead(b->y.p, b->y.ld, t + CONV_AHEAD);
         for (uint32_t j = 0; j < taps; j++)
             sum = vf_fma(u[j], w[j], sum);
         for (uint32_t j = 0; j + 1 < taps; j++)
@@ -162,6 +186,9 @@ static void scan1(const struct eng_scan1_block *b)
     const vf16 bias = load_lanes(b->dt_bias, b->lanes);
     for (size_t t = 0; t < b->n; t++) {
         const vf16 s = softplus16(vf_add(rows_load(b->dt, t, b->lanes), bias));
+        row_ahead(b->dt.p, b->dt.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->x.p, b->x.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->z.p, b->z.ld, t + ENG_RECUR_CHUNK);
         vf_store(step + t * ENG_RECUR_LANES, s);
         vf_store(step_x + t * ENG_RECUR_LANES, vf_mul(s, rows_load(b->x, t, b->lanes)));
         vf_store(y + t * ENG_RECUR_LANES, zero16());
@@ -204,6 +231,9 @@ static void scan2(const struct eng_scan2_block *b)
     float step_x[ENG_RECUR_CHUNK * ENG_RECUR_LANES], y[ENG_RECUR_CHUNK * ENG_RECUR_LANES];
     for (size_t t = 0; t < b->n; t++) {
         vf_store(step_x + t * ENG_RECUR_LANES, vf_mul(vf_set1(b->dt[t]), rows_load(b->x, t, b->lanes)));
+        row_ahead(b->x.p, b->x.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->z.p, b->z.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->y.p, b->y.ld, t + ENG_RECUR_CHUNK);
         vf_store(y + t * ENG_RECUR_LANES, zero16());
     }
     uint32_t i = 0;
@@ -255,8 +285,13 @@ ENG_INLINE void wkv6_tile(const struct eng_wkv6_block *b, uint32_t i, const uint
 static void wkv6(const struct eng_wkv6_block *b)
 {
     float y[ENG_RECUR_CHUNK * ENG_RECUR_LANES];
-    for (size_t t = 0; t < b->n; t++)
+    for (size_t t = 0; t < b->n; t++) {
         vf_store(y + t * ENG_RECUR_LANES, vf_mul(vf_set1(b->bonus[t]), rows_load(b->v, t, b->lanes)));
+        row_ahead(b->v.p, b->v.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->r.p + b->first, b->r.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->w.p + b->first, b->w.ld, t + ENG_RECUR_CHUNK);
+        row_ahead(b->k.p + b->first, b->k.ld, t + ENG_RECUR_CHUNK);
+    }
     uint32_t i = 0;
     for (; i + RECUR_TILE <= b->n_state; i += RECUR_TILE)
         wkv6_tile(b, i, RECUR_TILE, y);
@@ -295,7 +330,13 @@ ENG_INLINE vf16 wkv7_token(const struct eng_wkv7_block *b, size_t t, const bool 
     const struct wkv7_now now = {b->r.p + t * b->r.ld, b->w.p + t * b->w.ld, b->k.p + t * b->k.ld, b->b.p + t * b->b.ld,
                                  more ? b->a.p + (t + 1) * b->a.ld : NULL};
     const vf16 v = rows_load(b->v, t, b->lanes);
+    const struct eng_rows *const shared[] = {&b->r, &b->w, &b->k, &b->a, &b->b};
     vf16 y[2] = {zero16(), zero16()}, next[2] = {zero16(), zero16()};
+    ENG_UNROLL
+    for (int k = 0; k < 5; k++)
+        row_ahead(shared[k]->p + b->first, shared[k]->ld, t + ENG_RECUR_CHUNK);
+    row_ahead(b->v.p, b->v.ld, t + ENG_RECUR_CHUNK);
+    row_ahead(b->y.p, b->y.ld, t + ENG_RECUR_CHUNK);
     size_t i = 0;
     for (; i + 2 <= b->n_state; i += 2) {
         wkv7_state(b->state, &now, i, v, removed, more, &y[0], &next[0]);

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define ENG_RECUR_LANES 16
-#define ENG_RECUR_CHUNK 64   /* most tokens of one call, but of conv(), which takes any number */
+#define ENG_RECUR_CHUNK 16    /* most tokens of one call, but of conv(), which takes any number: what a head's blocks share stays in the first cache */
 #define ENG_RECUR_MAX_TAPS 16 /* of a convolution */
 
 struct eng_rows {
@@ -71,6 +71,7 @@ struct eng_scan2_block {
 /* RWKV-6, within one head: y[t][c] = bonus[t] v[t][c] + sum_i r[t][i] h[i][c]; then h[i][c] = h[i][c] w[t][i] + k[t][i] v[t][c]. */
 struct eng_wkv6_block {
     uint32_t n, lanes, n_state;
+    uint32_t first;           /* of the block's channels in the head */
     struct eng_rows r, w, k, v;
     const float *bonus;       /* [n]: sum_i r u k, of eng_recur_ops.dot3() */
     struct eng_rows_out y;    /* may be v */
@@ -81,6 +82,7 @@ struct eng_wkv6_block {
  * y[t][c] = sum_i h[i][c] r[t][i]. */
 struct eng_wkv7_block {
     uint32_t n, lanes, n_state;
+    uint32_t first;                   /* of the block's channels in the head */
     struct eng_rows r, w, k, a, b, v;
     struct eng_rows_out y;    /* may be v */
     float *state;

@@ -182,7 +182,8 @@ static void wkv6_unit(const struct recur_job *job, const struct eng_batch_part *
             bonus[j] = job->at->ops->dot3(b.r.p + j * b.r.ld, all->u + first, b.k.p + j * b.k.ld, all->d_head);
         for (uint32_t i = 0; i < blocks; i++) {
             const size_t c = first + i * ENG_RECUR_LANES;
-            b.lanes = block_lanes(all->d_head, i * ENG_RECUR_LANES);
+            b.first = i * ENG_RECUR_LANES;
+            b.lanes = block_lanes(all->d_head, b.first);
             b.v = rows_at(all->v, row, c);
             b.y = out_at(all->y, row, c);
             b.state = state + ((size_t)head * blocks + i) * all->d_head * ENG_RECUR_LANES;
@@ -212,7 +213,8 @@ static void wkv7_unit(const struct recur_job *job, const struct eng_batch_part *
         b.b = rows_at(all->b, row, first);
         for (uint32_t i = 0; i < blocks; i++) {
             const size_t c = first + i * ENG_RECUR_LANES;
-            b.lanes = block_lanes(all->d_head, i * ENG_RECUR_LANES);
+            b.first = i * ENG_RECUR_LANES;
+            b.lanes = block_lanes(all->d_head, b.first);
             b.v = rows_at(all->v, row, c);
             b.y = out_at(all->y, row, c);
             b.state = state + ((size_t)head * blocks + i) * all->d_head * ENG_RECUR_LANES;
