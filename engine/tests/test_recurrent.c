@@ -136,7 +136,7 @@ static void test_a_state_can_be_copied(void **ignored)
         struct eng_session *s = open_session(m, "f32", 1), *t = open_session(m, "f32", 1);
         eval(s, 0, 20, 16, want);
         memcpy(t->state, s->state, s->state_bytes);
-        t->n_seen = s->n_seen;
+        t->seq.n_seen[0] = s->seq.n_seen[0];
         eval(s, 20, N, 16, want);
         eval(t, 20, N, 16, got);
         assert_memory_equal(got, want, 20 * V * sizeof *got);
