@@ -157,12 +157,24 @@ static void feed_forward(const struct maker *m, int i)
     matrix(m, i, "ffn_down.weight", D, D_FF);
 }
 
+/* [N_EXPERTS][n_rows][n_cols], three dimensions as the files have them */
+static void stack(const struct maker *m, int layer, const char *name, uint64_t n_rows, uint64_t n_cols)
+{
+    static float x[N_EXPERTS * D * D_FF];
+    const uint64_t ne[3] = {n_cols, n_rows, N_EXPERTS};
+    char full[96];
+    for (size_t k = 0; k < sizeof x / sizeof *x; k++)
+        x[k] = sinf((float)(k * k % 1009) + (float)n_rows) / sqrtf((float)n_cols);
+    snprintf(full, sizeof full, "blk.%d.%s", layer, name);
+    gguf_build_tensor(m->b, full, ENG_TYPE_F32, 3, ne, x, sizeof x);
+}
+
 static void experts(const struct maker *m, int i)
 {
     matrix(m, i, "ffn_gate_inp.weight", N_EXPERTS, D);
-    matrix(m, i, "ffn_gate_exps.weight", N_EXPERTS * D_FF, D);
-    matrix(m, i, "ffn_up_exps.weight", N_EXPERTS * D_FF, D);
-    matrix(m, i, "ffn_down_exps.weight", N_EXPERTS * D, D_FF);
+    stack(m, i, "ffn_gate_exps.weight", D_FF, D);
+    stack(m, i, "ffn_up_exps.weight", D_FF, D);
+    stack(m, i, "ffn_down_exps.weight", D, D_FF);
 }
 
 static void ends(const struct maker *m, const char *head_norm, bool layer_norm, bool untied)
