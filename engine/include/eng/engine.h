@@ -113,7 +113,8 @@ struct eng_observer { /* called in the timed region: must be O(1) */
 };
 
 struct eng_op_trace { /* one executed operator */
-    const char *op;            /* "matmul", "rms_norm", "layer_norm", "rope", "attention", "silu_mul", "gelu", "add", "embed", "store_kv" ... */
+    const char *op;            /* "matmul", "rms_norm", "layer_norm", "rope", "attention", "silu_mul", "gelu", "add", "embed", "store_kv" ...
+                                * recurrent layers: "conv" (n channels, k taps), "ssm_scan", "wkv" (n channels, k states each), "shift", "lerp" ... */
     const char *tensor;        /* "attn_q", "ffn_down", "output", ""; static storage */
     int layer;                 /* -1 outside the layers */
     uint32_t m, n, k;          /* matmul: y[m tokens][n rows] over k columns; attention: m queries, n = cached tokens, k = head size x heads */
