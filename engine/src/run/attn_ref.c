@@ -4,17 +4,45 @@
 #include "kernels/simd/portable.h"
 #include "types/types.h"
 
-ENG_INLINE vf16 vf_load_half(const void *p) { const uint16_t *h = p; vf16 v; EACH16(v, f, eng_f16_to_f32(h[i])); return v; }
+ENG_INLINE vf16 vf_load_half(const void *p)
+{
+    const uint16_t *half = p;
+    float lane[16];
+    for (int i = 0; i < 16; i++)
+        lane[i] = eng_f16_to_f32(half[i]);
+    return vf_load(lane);
+}
+
 ENG_INLINE vf16 vf_set1_half(const uint16_t *p) { return vf_set1(eng_f16_to_f32(*p)); }
-ENG_INLINE vf16 vf_load_bytes(const void *p) { const int8_t *b = p; vf16 v; EACH16(v, f, (float)b[i]); return v; }
-ENG_INLINE vf16 vf_load_low(const void *p) { const uint8_t *b = p; vf16 v; EACH16(v, f, (float)((b[i] & 15) - 8)); return v; }
-ENG_INLINE vf16 vf_load_high(const void *p) { const uint8_t *b = p; vf16 v; EACH16(v, f, (float)((b[i] >> 4) - 8)); return v; }
+
+ENG_INLINE vf16 vf_load_bytes(const void *p)
+{
+    const int8_t *code = p;
+    float lane[16];
+    for (int i = 0; i < 16; i++)
+        lane[i] = (float)code[i];
+    return vf_load(lane);
+}
+
+/* Nibbles of 16 bytes, less 8: the low ones or, with @shift 4, the high ones. */
+ENG_INLINE vf16 load_nibbles(const uint8_t *code, int shift)
+{
+    float lane[16];
+    for (int i = 0; i < 16; i++)
+        lane[i] = (float)((code[i] >> shift & 15) - 8);
+    return vf_load(lane);
+}
+
+ENG_INLINE vf16 vf_load_low(const void *p) { return load_nibbles(p, 0); }
+ENG_INLINE vf16 vf_load_high(const void *p) { return load_nibbles(p, 4); }
 
 ENG_INLINE float vf_top(vf16 v)
 {
-    float top = v.f[0];
+    float lane[16], top;
+    vf_store(lane, v);
+    top = lane[0];
     for (int i = 1; i < 16; i++)
-        top = v.f[i] > top ? v.f[i] : top;
+        top = lane[i] > top ? lane[i] : top;
     return top;
 }
 
