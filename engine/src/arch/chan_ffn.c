@@ -41,8 +41,9 @@ static void run(struct eng_session *s, uint32_t i_layer, const struct eng_batch 
     float *up = eng_scratch_rows(&scratch, w->d_ff), *hidden = up;
     if (w->ffn_gate.n_rows > 0) {
         float *gate = hidden = eng_scratch_rows(&scratch, w->d_ff);
-        eng_op_matmul(s, l, "ffn_gate", &w->ffn_gate, w->bias_gate, in, b->n, gate);   /* gate [n][d_ff] */
-        eng_op_matmul(s, l, "ffn_up", &w->ffn_up, w->bias_up, in, b->n, up);           /* up [n][d_ff] */
+        const struct eng_product both[] = {{"ffn_gate", &w->ffn_gate, w->bias_gate, gate}, /* gate [n][d_ff] */
+                                           {"ffn_up", &w->ffn_up, w->bias_up, up}};        /* up [n][d_ff] */
+        eng_op_matmul_group(s, l, both, 2, in, b->n);
         eng_op_activate(s, l, f, gate, up, b->n, w->d_ff);
     } else {
         eng_op_matmul(s, l, "ffn_up", &w->ffn_up, w->bias_up, in, b->n, up);

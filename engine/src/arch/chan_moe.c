@@ -126,8 +126,9 @@ static void run_shared(struct eng_session *s, int l, const struct moe *w, uint32
         return;
     }
     float *gate = eng_scratch_rows(&scratch, w->d_shared), *up = eng_scratch_rows(&scratch, w->d_shared);
-    eng_op_matmul(s, l, "ffn_gate_shexp", &w->shared_gate, NULL, in, n, gate);     /* gate [n][d_shared] */
-    eng_op_matmul(s, l, "ffn_up_shexp", &w->shared_up, NULL, in, n, up);           /* up [n][d_shared] */
+    const struct eng_product both[] = {{"ffn_gate_shexp", &w->shared_gate, NULL, gate},  /* gate [n][d_shared] */
+                                       {"ffn_up_shexp", &w->shared_up, NULL, up}};       /* up [n][d_shared] */
+    eng_op_matmul_group(s, l, both, 2, in, n);
     eng_op_activate(s, l, s->model->hp.activation, gate, up, n, w->d_shared);
     eng_op_matmul(s, l, "ffn_down_shexp", &w->shared_down, NULL, gate, n, out);    /* out [n][d] */
     for (uint32_t i = 0; i < n && w->shared_weight; i++) {
@@ -150,8 +151,9 @@ static void run_expert(struct eng_session *s, int l, const struct moe *w, uint32
                        float *y)
 {
     float *gate = eng_scratch_rows(&scratch, w->d_expert), *up = eng_scratch_rows(&scratch, w->d_expert);
-    eng_op_matmul(s, l, "ffn_gate_exps", &w->gate.w[e], NULL, x, m, gate);         /* gate [m][d_expert] */
-    eng_op_matmul(s, l, "ffn_up_exps", &w->up.w[e], NULL, x, m, up);               /* up [m][d_expert] */
+    const struct eng_product both[] = {{"ffn_gate_exps", &w->gate.w[e], NULL, gate},     /* gate [m][d_expert] */
+                                       {"ffn_up_exps", &w->up.w[e], NULL, up}};          /* up [m][d_expert] */
+    eng_op_matmul_group(s, l, both, 2, x, m);
     eng_op_activate(s, l, s->model->hp.activation, gate, up, m, w->d_expert);
     eng_op_matmul(s, l, "ffn_down_exps", &w->down.w[e], NULL, gate, m, y);         /* y [m][d] */
 }

@@ -67,9 +67,10 @@ static void run(struct eng_session *s, uint32_t i_layer, const struct eng_batch 
     float *q_moved = w->rope >= 0 && s->moved ? eng_scratch_rows(&scratch, n_q) : NULL;
     const float clamp = s->model->hp.clamp_qkv;
 
-    eng_op_matmul(s, l, "attn_q", &w->attn_q, w->bias_q, in, n, q);             /* q [n][n_heads][d_k] */
-    eng_op_matmul(s, l, "attn_k", &w->attn_k, w->bias_k, in, n, k);             /* k [n][n_heads_kv][d_k] */
-    eng_op_matmul(s, l, "attn_v", &w->attn_v, w->bias_v, in, n, v);             /* v [n][n_heads_kv][d_v] */
+    const struct eng_product qkv[] = {{"attn_q", &w->attn_q, w->bias_q, q},     /* q [n][n_heads][d_k] */
+                                      {"attn_k", &w->attn_k, w->bias_k, k},     /* k [n][n_heads_kv][d_k] */
+                                      {"attn_v", &w->attn_v, w->bias_v, v}};    /* v [n][n_heads_kv][d_v] */
+    eng_op_matmul_group(s, l, qkv, 3, in, n);
     if (clamp > 0) {
         eng_op_clamp(s, l, "attn_q", q, clamp, n, n_q);
         eng_op_clamp(s, l, "attn_k", k, clamp, n, n_k);

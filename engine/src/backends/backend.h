@@ -12,8 +12,8 @@
 
 struct eng_backend_ops {
     struct eng_method_info info;
-    /** As eng_matmul() of kernels/matmul.h, including its promise about n_tokens <= 16. NULL when unavailable. */
-    void (*matmul)(struct eng_pool *pool, const struct eng_matrix *w, const float *x, size_t ldx, size_t n_tokens, float *y, size_t ldy,
+    /** As eng_matmul_group() of kernels/matmul.h, including its promise about n_tokens <= 16. NULL when unavailable. */
+    void (*matmul)(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                    enum eng_act act, void *scratch);
 };
 

@@ -232,7 +232,7 @@ void eng_op_matmul_strided(struct eng_session *s, int layer, const char *tensor,
                            uint32_t n, float *y, size_t ldy)
 {
     const uint64_t t = eng_trace_begin(s);
-    s->backend->matmul(s->pool, w, x, ldx, n, y, ldy, s->act, s->matmul_scratch);
+    s->backend->matmul(s->pool, &(struct eng_matmul_out){w, y, ldy}, 1, x, ldx, n, s->act, s->matmul_scratch);
     if (t) {
         const bool q8 = s->act == ENG_ACT_Q8 && w->traits->block_elems > 1;
         eng_trace_end(s, t, &(struct eng_op_trace){.op = "matmul", .tensor = tensor, .layer = layer, .m = n, .n = (uint32_t)w->n_rows,
@@ -244,17 +244,36 @@ void eng_op_matmul_strided(struct eng_session *s, int layer, const char *tensor,
     }
 }
 
+static void add_bias(struct eng_session *s, int layer, const char *tensor, const float *bias, uint32_t n, uint32_t width, float *y)
+{
+    if (!bias)
+        return;
+    const uint64_t t = eng_trace_begin(s);
+    for_rows((struct row_job){.s = s, .n = n, .width = width, .y = y, .x = bias, .row = add_bias_row});
+    if (t)
+        eng_trace_rows(s, t, "add", tensor, layer, n, width, (uint64_t)n * width + width, (uint64_t)n * width);
+}
+
 void eng_op_matmul(struct eng_session *s, int layer, const char *tensor, const struct eng_matrix *w, const float *bias, const float *x,
                    uint32_t n, float *y)
 {
     eng_op_matmul_strided(s, layer, tensor, w, x, w->n_cols, n, y, w->n_rows);
-    if (!bias)
+    add_bias(s, layer, tensor, bias, n, (uint32_t)w->n_rows, y);
+}
+
+void eng_op_matmul_group(struct eng_session *s, int layer, const struct eng_product *product, size_t n_products, const float *x, uint32_t n)
+{
+    struct eng_matmul_out out[ENG_MATMUL_GROUP] = {{0}};
+    if (s->tracer.op) { /* one row each; the bits are the same */
+        for (size_t i = 0; i < n_products; i++)
+            eng_op_matmul(s, layer, product[i].tensor, product[i].w, product[i].bias, x, n, product[i].y);
         return;
-    const uint64_t t = eng_trace_begin(s);
-    const uint32_t width = (uint32_t)w->n_rows;
-    for_rows((struct row_job){.s = s, .n = n, .width = width, .y = y, .x = bias, .row = add_bias_row});
-    if (t)
-        eng_trace_rows(s, t, "add", tensor, layer, n, width, (uint64_t)n * width + width, (uint64_t)n * width);
+    }
+    for (size_t i = 0; i < n_products; i++)
+        out[i] = (struct eng_matmul_out){product[i].w, product[i].y, product[i].w->n_rows};
+    s->backend->matmul(s->pool, out, n_products, x, out[0].w->n_cols, n, s->act, s->matmul_scratch);
+    for (size_t i = 0; i < n_products; i++)
+        add_bias(s, layer, product[i].tensor, product[i].bias, n, (uint32_t)out[i].w->n_rows, out[i].y);
 }
 
 /* ---- rope ---- */

@@ -23,6 +23,17 @@ void eng_op_norm(struct eng_session *s, int layer, const char *tensor, const str
 void eng_op_matmul(struct eng_session *s, int layer, const char *tensor, const struct eng_matrix *w, const float *bias, const float *x,
                    uint32_t n, float *y);
 
+struct eng_product { /* y[n][w->n_rows] = x W^T (+ bias) */
+    const char *tensor;
+    const struct eng_matrix *w;
+    const float *bias;
+    float *y;
+};
+
+/** At most ENG_MATMUL_GROUP products of the same x[n] (q, k, v; gate, up): x is rounded once and the workers meet once. Under a tracer
+ *  they run one after the other, a row each, with the same bits. */
+void eng_op_matmul_group(struct eng_session *s, int layer, const struct eng_product *product, size_t n_products, const float *x, uint32_t n);
+
 /** As eng_op_matmul(), rows ldx and ldy floats apart, without bias. */
 void eng_op_matmul_strided(struct eng_session *s, int layer, const char *tensor, const struct eng_matrix *w, const float *x, size_t ldx,
                            uint32_t n, float *y, size_t ldy);
