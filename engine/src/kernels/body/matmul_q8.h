@@ -191,18 +191,18 @@ struct q8_tiles {
     int32_t offset;
 };
 
-typedef int32_t eight_ints __attribute__((vector_size(32))); /* all slots of a group at once: scalar code would fill the dot's ports */
+typedef uint32_t eight_words __attribute__((vector_size(32))); /* all slots of a group at once: scalar code would fill the dot's ports */
 
-/* What the integer sums of span h start at, for each slot. */
+/* What the integer sums of span h start at, for each slot; words, because slots without a token hold anything and may wrap. */
 ENG_INLINE const int32_t *span_starts(struct kind k, int h, const struct eng_q8_group *group, int32_t offset, int32_t start[ENG_Q8_TOKENS])
 {
-    eight_ints all, low;
+    eight_words all, low;
     memcpy(&all, group->sum_q, sizeof(all));
     if (k.span == 16) {
         memcpy(&low, group->sum_low_q, sizeof(low));
         all = h == 0 ? low : all - low;
     }
-    all = ENG_DOT_START - all * offset;
+    all = (uint32_t)ENG_DOT_START - all * (uint32_t)offset;
     memcpy(start, &all, sizeof(all));
     return start;
 }
