@@ -25,16 +25,34 @@ int eng_logits_check(const struct eng_session *s, const float *logits, uint32_t 
                     isnan(logits[i]) ? "not a number" : "infinite");
 }
 
-static int check_ids(const struct eng_session *s, const int32_t *ids, size_t n, struct eng_error *err)
+int eng_id_check(const struct eng_session *s, int32_t id, size_t position, struct eng_error *err)
 {
     const uint32_t n_vocab = s->model->hp.n_vocab;
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab)
-            return eng_fail(err, ENG_EINVAL, "token id %d at position %zu is outside the vocabulary (0 to %u)", ids[i], i, n_vocab - 1);
+    if (id >= 0 && (uint32_t)id < n_vocab)
+        return ENG_OK;
+    return eng_fail(err, ENG_EINVAL, "token id %d at position %zu is outside the vocabulary (0 to %u)", id, position, n_vocab - 1);
+}
+
+static int check_ids(const struct eng_session *s, const int32_t *ids, size_t n, struct eng_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int rc = eng_id_check(s, ids[i], i, err);
+        if (rc != ENG_OK)
+            return rc;
+    }
     if (n > eng_session_room(s))
         return eng_fail(err, ENG_ELIMIT, "context full: %u of %u tokens used and %zu more needed; open the session with a larger context",
                         s->seq.n_seen[0], s->reduce.ops->limit(&s->reduce), n);
     return ENG_OK;
+}
+
+/* The hidden rows of a batch in s->x; its sequences have grown. */
+static void run_batch(struct eng_session *s, const int32_t *ids, const struct eng_batch *batch)
+{
+    eng_forward_embed(s, ids, batch, s->x);
+    eng_forward_layers(s, s->x, batch, 0, s->model->hp.n_layers);
+    for (uint32_t p = 0; p < batch->n_parts; p++)
+        s->seq.n_seen[batch->part[p].seq] += batch->part[p].n;
 }
 
 int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, float *logits, bool want_last, struct eng_error *err)
@@ -51,10 +69,7 @@ int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, floa
     for (size_t at = 0; at < n;) {
         const uint32_t m = n - at < s->n_batch ? (uint32_t)(n - at) : s->n_batch;
         const struct eng_batch_part part = {.pos = s->seq.n_seen[0], .n = m};
-        const struct eng_batch batch = {.n = m, .n_parts = 1, .part = &part};
-        eng_forward_embed(s, ids + at, &batch, s->x);
-        eng_forward_layers(s, s->x, &batch, 0, s->model->hp.n_layers);
-        s->seq.n_seen[0] += m;
+        run_batch(s, ids + at, &(struct eng_batch){.n = m, .n_parts = 1, .part = &part});
         if (logits)
             eng_forward_head(s, s->x, m, logits + at * n_vocab);
         else if (want_last && at + m == n)
@@ -75,12 +90,12 @@ int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, floa
 static int find_parts(struct eng_session *s, const struct eng_batch_token *tokens, size_t n, uint32_t *n_parts, struct eng_error *err)
 {
     struct eng_sequences *q = &s->seq;
-    const uint32_t n_vocab = s->model->hp.n_vocab;
     *n_parts = 0;
     for (size_t i = 0; i < n; i++) {
         const uint32_t seq = tokens[i].seq;
-        if (tokens[i].id < 0 || (uint32_t)tokens[i].id >= n_vocab)
-            return eng_fail(err, ENG_EINVAL, "token id %d at position %zu is outside the vocabulary (0 to %u)", tokens[i].id, i, n_vocab - 1);
+        const int rc = eng_id_check(s, tokens[i].id, i, err);
+        if (rc != ENG_OK)
+            return rc;
         if (seq >= q->n_seq)
             return eng_fail(err, ENG_EINVAL, "sequence %u of token %zu is out of range (0 to %u)", seq, i, q->n_seq - 1);
         if (*n_parts > 0 && q->part[*n_parts - 1].seq == seq) {
@@ -154,10 +169,7 @@ int eng_eval_batch(struct eng_session *s, const struct eng_batch_token *tokens, 
         const struct eng_batch batch = cut_batch(&s->seq, n_parts, at, m);
         for (uint32_t i = 0; i < m; i++)
             s->batch_ids[i] = tokens[at + i].id;
-        eng_forward_embed(s, s->batch_ids, &batch, s->x);
-        eng_forward_layers(s, s->x, &batch, 0, s->model->hp.n_layers);
-        for (uint32_t p = 0; p < batch.n_parts; p++)
-            s->seq.n_seen[batch.part[p].seq] += batch.part[p].n;
+        run_batch(s, s->batch_ids, &batch);
         rc = logits ? wanted_logits(s, tokens + at, m, &logits, err) : ENG_OK;
         at += m;
     }

@@ -48,10 +48,9 @@ int eng_score(struct eng_session *s, const int32_t *ids, size_t n_ids, size_t n_
     struct score sum = {.greedy = true};
     if (n_context < 1 || n_context > n_ids)
         return eng_fail(err, ENG_EINVAL, "cannot score with a context of %zu of %zu tokens: at least 1 is needed", n_context, n_ids);
-    const int32_t last = ids[n_ids - 1];
-    if (last < 0 || (uint32_t)last >= s->model->hp.n_vocab)
-        return eng_fail(err, ENG_EINVAL, "token id %d at position %zu is outside the vocabulary (0 to %u)", last, n_ids - 1,
-                        s->model->hp.n_vocab - 1);
+    int rc = eng_id_check(s, ids[n_ids - 1], n_ids - 1, err);
+    if (rc != ENG_OK)
+        return rc;
     eng_session_reset(s);
     if (n_ids - 1 > eng_session_room(s))
         return eng_fail(err, ENG_ELIMIT, "cannot score %zu tokens in a context of %u: open the session with a larger context", n_ids,
@@ -59,7 +58,7 @@ int eng_score(struct eng_session *s, const int32_t *ids, size_t n_ids, size_t n_
     for (size_t at = 0; at < n_ids - 1 && n_context < n_ids;) { /* the last token is only a target */
         const size_t left = n_ids - 1 - at;
         const uint32_t m = left < s->n_batch ? (uint32_t)left : s->n_batch;
-        int rc = eng_session_extend(s, ids + at, m, NULL, false, err);
+        rc = eng_session_extend(s, ids + at, m, NULL, false, err);
         const size_t first = at < n_context - 1 ? n_context - 1 - at : 0; /* row that predicts the first scored token */
         if (rc == ENG_OK && first < m)
             rc = score_rows(s, s->x + first * s->model->hp.d_model, m - (uint32_t)first, (uint32_t)(at + first), ids + at + first + 1, &sum,

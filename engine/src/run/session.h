@@ -110,6 +110,9 @@ int eng_session_extend(struct eng_session *s, const int32_t *ids, size_t n, floa
 /** eng_session_room() - tokens that can still be evaluated in sequence 0, as far as its own limit goes. */
 uint32_t eng_session_room(const struct eng_session *s);
 
+/** eng_id_check() - ENG_EINVAL, with its position, when an id is outside the vocabulary. */
+int eng_id_check(const struct eng_session *s, int32_t id, size_t position, struct eng_error *err) ENG_MUST_CHECK;
+
 /** eng_logits_check() - ENG_ENAN when one of logits[n_vocab] is not finite, with the token's index. */
 int eng_logits_check(const struct eng_session *s, const float *logits, uint32_t token, struct eng_error *err) ENG_MUST_CHECK;
 
