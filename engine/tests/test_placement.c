@@ -256,8 +256,8 @@ static void count_worker(void *arg, uint32_t i_task, uint32_t i_worker)
     usleep(200);
 }
 
-/* One usable processor and four threads: the caller works, helpers are not woken for what they could only disturb. */
-static void surplus_threads_sleep(void **state)
+/* One usable processor and four threads wanted: one works, and nothing else runs beside it. */
+static void no_more_threads_than_processors(void **state)
 {
     struct eng_pool *pool;
     struct eng_error err = {0};
@@ -265,13 +265,15 @@ static void surplus_threads_sleep(void **state)
     (void)state;
     const struct eng_placement one = {.n_usable = 1};
     assert_int_equal(eng_pool_open_on(&pool, 4, &one, &err), ENG_OK);
-    assert_int_equal(eng_pool_threads(pool), 4);
-    usleep(20000); /* workers have gone to sleep */
+    assert_int_equal(eng_pool_threads(pool), 1);
     for (int run = 0; run < 20; run++)
         eng_pool_run(pool, count_worker, n, 4);
     eng_pool_close(pool);
-    assert_int_equal(n[0] + n[1] + n[2] + n[3], 80);
     assert_int_equal(n[0], 80);
+    const struct eng_placement three = {.n_usable = 3};
+    assert_int_equal(eng_pool_open_on(&pool, 4, &three, &err), ENG_OK);
+    assert_int_equal(eng_pool_threads(pool), 3);
+    eng_pool_close(pool);
 }
 
 int main(void)
@@ -284,7 +286,7 @@ int main(void)
         cmocka_unit_test(fast_cores_come_first),
         cmocka_unit_test(what_is_not_here_is_refused_by_name),
         cmocka_unit_test(threads_run_where_the_mask_says),
-        cmocka_unit_test(surplus_threads_sleep),
+        cmocka_unit_test(no_more_threads_than_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

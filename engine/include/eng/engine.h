@@ -219,7 +219,7 @@ struct eng_session_params { /* zeroed = defaults */
     uint32_t n_seq;           /* sequences (below); 0 = 1 */
     uint32_t n_ctx;           /* tokens in the cache, of all sequences together; 0 = min(model, 2048). A reduction method may need fewer */
     uint32_t n_batch;         /* tokens per prefill batch; 0 = 512 */
-    uint32_t n_threads;       /* 0 = 1. Of more than usable processors (affinity, cgroup quota) the surplus sleeps */
+    uint32_t n_threads;       /* 0 = 1. No more work than there are usable processors (affinity, cgroup quota) */
     const char *cpu_mask;     /* NULL or "cores": a thread a core, fast kinds first, memory node after node; "all": wherever the system
                                  puts them; "performance", "efficiency": a kind of cores; "0x5", "0-3+8": within these processors.
                                  The thread that opens the session is placed too, until it closes it */

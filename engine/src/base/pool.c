@@ -43,7 +43,6 @@ struct eng_pool {
     void *arg;
     uint32_t n_tasks;
     uint32_t n_threads;
-    uint32_t n_helpers;                      /* workers that can be at work at once beside the caller */
     bool caller_is_placed;
     cpu_set_t caller_before;                 /* its affinity, to be given back */
     struct worker *workers;                  /* [n_threads - 1] */
@@ -125,14 +124,14 @@ static void *worker_main(void *user)
     return NULL;
 }
 
-/* Whoever is awake sees the new number by itself; sleepers are woken only as far as there are processors for them: a thread too many
- * would take the core of one that works. (A worker that counts as awake looks once more before it sleeps.) */
-static void announce(struct eng_pool *pool, uint32_t n_wanted)
+/* Whoever is awake sees the new number by itself; of the sleepers only as many are woken as there are tasks for. (A worker that counts
+ * as awake looks once more before it sleeps.) */
+static void announce(struct eng_pool *pool, uint32_t n_tasks)
 {
     atomic_fetch_add(&pool->run_number, 1);
-    const uint32_t n_asleep = atomic_load(&pool->n_asleep), n_awake = pool->n_threads - 1 - n_asleep;
-    if (n_asleep != 0 && n_wanted > n_awake)
-        futex_wake(&pool->run_number, (int)(n_wanted - n_awake));
+    const uint32_t n_asleep = atomic_load(&pool->n_asleep), n_awake = pool->n_threads - n_asleep; /* with the caller */
+    if (n_asleep != 0 && n_tasks > n_awake)
+        futex_wake(&pool->run_number, (int)(n_tasks - n_awake));
 }
 
 static void wait_for_pending(struct eng_pool *pool)
@@ -161,7 +160,7 @@ void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, 
     atomic_store(&pool->pending, n_tasks);
     const uint64_t run = (atomic_load(&pool->work) >> 32) + 1;
     atomic_store(&pool->work, run << 32 | n_tasks);
-    announce(pool, n_tasks - 1 < pool->n_helpers ? n_tasks - 1 : pool->n_helpers);
+    announce(pool, n_tasks);
     work_off(pool, 0);
     wait_for_pending(pool);
 }
@@ -193,6 +192,8 @@ int eng_pool_open_on(struct eng_pool **out, uint32_t n_threads, const struct eng
     *out = NULL;
     if (n_threads == 0 || n_threads > 1024)
         return eng_fail(err, ENG_EINVAL, "thread pool: %u threads asked for, 1 to 1024 are possible", n_threads);
+    if (n_threads > placement->n_usable) /* a thread too many would take the core of one that works */
+        n_threads = placement->n_usable;
     struct eng_pool *pool = aligned_alloc(64, sizeof(*pool)); /* its size is a multiple of its alignment */
     struct worker *workers = calloc(n_threads, sizeof(*workers));
     if (!pool || !workers) {
@@ -202,7 +203,6 @@ int eng_pool_open_on(struct eng_pool **out, uint32_t n_threads, const struct eng
     }
     memset(pool, 0, sizeof(*pool));
     pool->workers = workers;
-    pool->n_helpers = (n_threads < placement->n_usable ? n_threads : placement->n_usable) - 1;
     pool->n_threads = n_threads;
     for (uint32_t i = 1; i < n_threads; i++) {
         struct worker *w = &workers[i - 1];

@@ -13,18 +13,18 @@ struct eng_pool;
 
 struct eng_placement;
 
-/** eng_pool_open() - n_threads >= 1, left to the system's scheduler, all of them awake when there is work for them. */
+/** eng_pool_open() - n_threads >= 1, left to the system's scheduler, however few processors there are. */
 int eng_pool_open(struct eng_pool **out, uint32_t n_threads, struct eng_error *err) ENG_MUST_CHECK;
 
 /** eng_pool_open_on() - threads run where @placement (of n_threads, borrowed for the call) says, the calling thread too: its affinity
- *  changes until eng_pool_close(), which belongs into the same thread. Of more threads than usable processors the surplus sleeps:
- *  no more are woken for a run than can work at once. */
+ *  changes until eng_pool_close(), which belongs into the same thread. No more threads than usable processors: a surplus would only
+ *  take cores from those that work. */
 int eng_pool_open_on(struct eng_pool **out, uint32_t n_threads, const struct eng_placement *placement, struct eng_error *err) ENG_MUST_CHECK;
 /** eng_pool_open_masked() - the same with a placement by its name: placement.h says which there are. */
 int eng_pool_open_masked(struct eng_pool **out, uint32_t n_threads, const char *cpu_mask, struct eng_error *err) ENG_MUST_CHECK;
 
 void eng_pool_close(struct eng_pool *pool);                                                          /* accepts NULL */
-uint32_t eng_pool_threads(const struct eng_pool *pool);
+uint32_t eng_pool_threads(const struct eng_pool *pool);                                              /* that work, the caller among them */
 
 /** eng_pool_run() - call fn(arg, i_task, i_worker) once for each i_task in [0, n_tasks), spread over the workers; returns when all
  *  are done. Tasks are taken one by one (atomic counter), so unequal cores balance. The result must not depend on who does what. */
