@@ -128,6 +128,70 @@ static void test_idle_workers_sleep(void **state)
     assert_true(idle_cpu_s(6) < 0.02);
 }
 
+struct meeting {
+    uint32_t n_tasks;
+    _Atomic uint32_t n_begun, n_done;
+    _Atomic bool strange_worker, waited_long;
+};
+
+static void wait_until(struct meeting *m, const _Atomic uint32_t *count, uint32_t n)
+{
+    const struct timespec pause = {0, 100000};
+    for (int i = 0; i < 100000 && atomic_load(count) < n; i++)
+        nanosleep(&pause, NULL);
+    if (atomic_load(count) < n)
+        atomic_store(&m->waited_long, true);
+}
+
+/* A task for each worker, and none ends before all have begun: so each is done by another worker. */
+static void task_of_worker(void *arg, uint32_t i_task, uint32_t i_worker)
+{
+    struct meeting *m = arg;
+    if (i_task != i_worker)
+        atomic_store(&m->strange_worker, true);
+    atomic_fetch_add(&m->n_begun, 1);
+    wait_until(m, &m->n_begun, m->n_tasks);
+}
+
+/* What one operator wrote is in the cache of the core that reads it in the next. */
+static void test_same_worker_same_part(void **state)
+{
+    (void)state;
+    for (uint32_t n_threads = 2; n_threads <= 5; n_threads++) {
+        struct eng_pool *pool = open_pool(n_threads);
+        for (int run = 0; run < 50; run++) {
+            struct meeting m = {.n_tasks = n_threads};
+            eng_pool_run(pool, task_of_worker, &m, n_threads);
+            assert_false(atomic_load(&m.waited_long));
+            assert_false(atomic_load(&m.strange_worker));
+        }
+        eng_pool_close(pool);
+    }
+}
+
+static void last_task_waits(void *arg, uint32_t i_task, uint32_t i_worker)
+{
+    struct meeting *m = arg;
+    (void)i_worker;
+    if (i_task == m->n_tasks - 1)
+        wait_until(m, &m->n_done, m->n_tasks - 1);
+    atomic_fetch_add(&m->n_done, 1);
+}
+
+/* One worker is held up by its first task: the others do the rest of its part. */
+static void test_others_help(void **state)
+{
+    (void)state;
+    for (uint32_t n_threads = 2; n_threads <= 4; n_threads++) {
+        struct eng_pool *pool = open_pool(n_threads);
+        struct meeting m = {.n_tasks = 40};
+        eng_pool_run(pool, last_task_waits, &m, m.n_tasks);
+        assert_false(atomic_load(&m.waited_long));
+        assert_int_equal(atomic_load(&m.n_done), 40);
+        eng_pool_close(pool);
+    }
+}
+
 static void test_open_close(void **state)
 {
     struct eng_pool *pool;
@@ -146,7 +210,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),    cmocka_unit_test(test_many_runs),  cmocka_unit_test(test_sleepers_are_woken),
-        cmocka_unit_test(test_idle_workers_sleep), cmocka_unit_test(test_open_close),
+        cmocka_unit_test(test_idle_workers_sleep), cmocka_unit_test(test_open_close), cmocka_unit_test(test_same_worker_same_part),
+        cmocka_unit_test(test_others_help),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
 }

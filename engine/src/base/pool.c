@@ -1,10 +1,11 @@
 /*
- * pool.c - fork-join on one atomic word.
+ * pool.c - fork-join over ranges of tasks.
  *
- * `work` holds (run number << 32 | tasks not yet taken). A worker takes a task by a compare-and-swap that lowers the count; only
- * then may it read fn, arg and n_tasks, for the caller cannot start the next run before every taken task is `pending` no more.
- * A worker that wakes late finds a count of 0, or takes part in a later run: nobody waits for it. Waiting is a bounded spin, then
- * a futex: a thread without work leaves its core to others.
+ * Each worker has a range of the run's tasks, always the same part of them, so that what one operator wrote lies in the cache of the
+ * core that reads it in the next. Its owner takes tasks from the end; who has none left takes them from the front of the others'.
+ * A task is taken by a compare-and-swap that shortens the range; only then may a worker read fn and arg, for the caller cannot start
+ * the next run before every taken task is `pending` no more. A worker that wakes late finds empty ranges, or takes part in a later
+ * run: nobody waits for it. Waiting is a bounded spin, then a futex: a thread without work leaves its core to others.
  */
 #include "base/pool.h"
 
@@ -27,13 +28,13 @@
 #define PAUSES_PER_CLOCK_READ 8
 
 struct worker {
+    _Alignas(64) _Atomic uint64_t range; /* begin << 32 | end of its tasks that nobody has taken */
     struct eng_pool *pool;
     pthread_t thread;
     uint32_t index;
 };
 
 struct eng_pool {
-    _Alignas(64) _Atomic uint64_t work;
     _Alignas(64) _Atomic uint32_t pending;   /* tasks of this run not yet finished */
     _Atomic uint32_t caller_sleeps;
     _Alignas(64) _Atomic uint32_t run_number; /* the futex that idle workers sleep on */
@@ -41,11 +42,10 @@ struct eng_pool {
     _Atomic bool stop;
     _Alignas(64) void (*fn)(void *arg, uint32_t i_task, uint32_t i_worker);
     void *arg;
-    uint32_t n_tasks;
     uint32_t n_threads;
     bool caller_is_placed;
     cpu_set_t caller_before;                 /* its affinity, to be given back */
-    struct worker *workers;                  /* [n_threads - 1] */
+    struct worker *workers;                  /* [n_threads]; the first is the caller */
 };
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
@@ -92,18 +92,41 @@ static bool spin_while(const _Atomic uint32_t *word, uint32_t seen, uint64_t lim
     }
 }
 
+static bool take_last(_Atomic uint64_t *range, uint32_t *i_task)
+{
+    uint64_t seen = atomic_load_explicit(range, memory_order_acquire);
+    while ((uint32_t)(seen >> 32) < (uint32_t)seen) {
+        if (atomic_compare_exchange_weak_explicit(range, &seen, seen - 1, memory_order_acq_rel, memory_order_acquire)) {
+            *i_task = (uint32_t)seen - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_first(_Atomic uint64_t *range, uint32_t *i_task)
+{
+    uint64_t seen = atomic_load_explicit(range, memory_order_acquire);
+    while ((uint32_t)(seen >> 32) < (uint32_t)seen) {
+        if (atomic_compare_exchange_weak_explicit(range, &seen, seen + (1ull << 32), memory_order_acq_rel, memory_order_acquire)) {
+            *i_task = (uint32_t)(seen >> 32);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Takes and does tasks until none is left to take. */
 static void work_off(struct eng_pool *pool, uint32_t i_worker)
 {
-    uint64_t seen = atomic_load_explicit(&pool->work, memory_order_acquire);
-    while ((uint32_t)seen != 0) {
-        if (!atomic_compare_exchange_weak_explicit(&pool->work, &seen, seen - 1, memory_order_acq_rel, memory_order_acquire))
-            continue;
-        pool->fn(pool->arg, pool->n_tasks - (uint32_t)seen, i_worker);
-        if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->caller_sleeps))
-            futex_wake(&pool->pending, 1);
-        seen = atomic_load_explicit(&pool->work, memory_order_acquire);
-    }
+    uint32_t i_task, n_done = 0;
+    for (; take_last(&pool->workers[i_worker].range, &i_task); n_done++)
+        pool->fn(pool->arg, i_task, i_worker);
+    for (uint32_t k = 1; k < pool->n_threads; k++)
+        for (; take_first(&pool->workers[(i_worker + k) % pool->n_threads].range, &i_task); n_done++)
+            pool->fn(pool->arg, i_task, i_worker);
+    if (n_done != 0 && atomic_fetch_sub(&pool->pending, n_done) == n_done && atomic_load(&pool->caller_sleeps))
+        futex_wake(&pool->pending, 1);
 }
 
 static void *worker_main(void *user)
@@ -156,10 +179,10 @@ void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, 
     }
     pool->fn = fn;
     pool->arg = arg;
-    pool->n_tasks = n_tasks;
     atomic_store(&pool->pending, n_tasks);
-    const uint64_t run = (atomic_load(&pool->work) >> 32) + 1;
-    atomic_store(&pool->work, run << 32 | n_tasks);
+    for (uint64_t i = 0; i < pool->n_threads; i++)
+        atomic_store_explicit(&pool->workers[i].range, n_tasks * i / pool->n_threads << 32 | n_tasks * (i + 1) / pool->n_threads,
+                              memory_order_release);
     announce(pool, n_tasks);
     work_off(pool, 0);
     wait_for_pending(pool);
@@ -195,18 +218,20 @@ int eng_pool_open_on(struct eng_pool **out, uint32_t n_threads, const struct eng
     if (n_threads > placement->n_usable) /* a thread too many would take the core of one that works */
         n_threads = placement->n_usable;
     struct eng_pool *pool = aligned_alloc(64, sizeof(*pool)); /* its size is a multiple of its alignment */
-    struct worker *workers = calloc(n_threads, sizeof(*workers));
+    struct worker *workers = aligned_alloc(64, n_threads * sizeof(*workers));
     if (!pool || !workers) {
         free(pool);
         free(workers);
         return eng_fail(err, ENG_ENOMEM, "thread pool: no memory for %u threads", n_threads);
     }
     memset(pool, 0, sizeof(*pool));
+    memset(workers, 0, n_threads * sizeof(*workers));
     pool->workers = workers;
     pool->n_threads = n_threads;
     for (uint32_t i = 1; i < n_threads; i++) {
-        struct worker *w = &workers[i - 1];
-        *w = (struct worker){.pool = pool, .index = i};
+        struct worker *w = &workers[i];
+        w->pool = pool;
+        w->index = i;
         const int rc = start_worker(w, sets ? &sets[i] : NULL);
         if (rc != 0) {
             pool->n_threads = i; /* close joins those that run */
@@ -244,7 +269,7 @@ void eng_pool_close(struct eng_pool *pool)
     atomic_fetch_add(&pool->run_number, 1);
     futex_wake(&pool->run_number, INT_MAX);
     for (uint32_t i = 1; i < pool->n_threads; i++)
-        pthread_join(pool->workers[i - 1].thread, NULL);
+        pthread_join(pool->workers[i].thread, NULL);
     if (pool->caller_is_placed)
         (void)pthread_setaffinity_np(pthread_self(), sizeof pool->caller_before, &pool->caller_before);
     free(pool->workers);

@@ -7,20 +7,21 @@
 #include "kernels/kernel.h"
 
 #define TASKS_PER_THREAD 4      /* enough to balance unequal cores, few enough that taking one costs nothing */
-#define TASK_TOKENS 256         /* tokens of one task in a batch: their codes stay in L2 */
+#define TASK_TOKENS 256         /* most tokens of one task: their codes stay in L2 */
+#define FEW_TOKENS 32           /* fewer than this for each thread: threads share rows, not tokens */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
 #define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
 
 struct part { /* one product of the group */
     const struct eng_kernel *kernel;
     struct eng_matmul_job job;
-    uint32_t n_row_tasks, first_task;
+    uint32_t n_row_tasks, first_row_task;
 };
 
-struct group {
+struct group { /* tasks: for each of the token tasks, the row tasks of all parts */
     struct part part[ENG_MATMUL_GROUP];
     uint8_t *tiles; /* ENG_TILE_BYTES for each worker */
-    uint32_t n_parts, n_token_tasks;
+    uint32_t n_parts, n_token_tasks, n_row_tasks;
     size_t n_tokens;
 };
 
@@ -86,11 +87,18 @@ static void multiply(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct group *group = arg;
     const struct part *part = &group->part[0];
-    while (part + 1 < group->part + group->n_parts && i_task >= part[1].first_task)
+    const uint32_t i_row_task = i_task % group->n_row_tasks;
+    while (part + 1 < group->part + group->n_parts && i_row_task >= part[1].first_row_task)
         part++;
-    const uint32_t i = i_task - part->first_task, i_token_task = i / part->n_row_tasks;
-    const struct eng_span tokens = share(group->n_tokens, i_token_task, group->n_token_tasks);
-    part->kernel->fn(&part->job, row_span(part, i % part->n_row_tasks), tokens, group->tiles + (size_t)i_worker * ENG_TILE_BYTES);
+    const struct eng_span tokens = share(group->n_tokens, i_task / group->n_row_tasks, group->n_token_tasks);
+    part->kernel->fn(&part->job, row_span(part, i_row_task - part->first_row_task), tokens, group->tiles + (size_t)i_worker * ENG_TILE_BYTES);
+}
+
+/* A multiple of the threads where there are tokens enough: then each thread finds the tokens that it made (pool.h). */
+static uint32_t token_tasks(size_t n_tokens, uint32_t n_threads)
+{
+    const size_t unit = n_tokens >= (size_t)FEW_TOKENS * n_threads ? n_threads : 1, most = unit * TASK_TOKENS;
+    return (uint32_t)((n_tokens + most - 1) / most * unit);
 }
 
 static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool, const struct part *part, size_t weight_bytes)
@@ -112,9 +120,8 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
     struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = n_tokens, .tiles = scratch};
     struct eng_q8_group *q8 = (void *)(group.tiles + (size_t)eng_pool_threads(pool) * ENG_TILE_BYTES);
     bool any_rounded = false;
-    uint32_t n_tasks = 0;
 
-    group.n_token_tasks = (uint32_t)((n_tokens + TASK_TOKENS - 1) / TASK_TOKENS);
+    group.n_token_tasks = token_tasks(n_tokens, eng_pool_threads(pool));
     for (size_t i = 0; i < n_out; i++) {
         struct part *part = &group.part[i];
         const struct eng_matrix *w = out[i].w;
@@ -123,12 +130,12 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
         part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
                                             .q8 = q8, .y = out[i].y, .ldy = out[i].ldy};
         part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
-        part->first_task = n_tasks;
-        n_tasks += part->n_row_tasks * group.n_token_tasks;
+        part->first_row_task = group.n_row_tasks;
+        group.n_row_tasks += part->n_row_tasks;
     }
     if (any_rounded)
         round_activations(pool, &(struct round_job){.set = set, .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens, .q8 = q8});
-    eng_pool_run(pool, multiply, &group, n_tasks);
+    eng_pool_run(pool, multiply, &group, group.n_row_tasks * group.n_token_tasks);
 }
 
 void eng_matmul(struct eng_pool *pool, const struct eng_matrix *w, const float *x, size_t ldx, size_t n_tokens, float *y, size_t ldy,

@@ -137,7 +137,7 @@ static void fill_spans(const struct attn_job *job, struct tile *t)
     }
 }
 
-/* Tile i of the job. The last rows of each part come first: they see most, and a long task at the end would leave others waiting. */
+/* Tile i of the job, in the order of rows, so that a worker meets its own (pool.h): it begins with the last ones, which see most. */
 static void find_tile(const struct attn_job *job, uint32_t i, struct tile *t)
 {
     const struct eng_batch_part *part = job->batch->part;
@@ -145,7 +145,7 @@ static void find_tile(const struct attn_job *job, uint32_t i, struct tile *t)
     uint32_t n;
     for (; i >= (n = tiles_of_part(job, part) * n_heads); part++)
         i -= n;
-    const uint32_t row_tile = n / n_heads - 1 - i / n_heads, n_rows = part->n * job->group;
+    const uint32_t row_tile = i / n_heads, n_rows = part->n * job->group;
     t->part = part;
     t->pages = eng_session_pages(job->s, part->seq);
     t->head = i % n_heads;
