@@ -57,6 +57,8 @@ static size_t list_work(const struct mb_calibration_wish *wish, struct work work
     const struct mb_peak *const *peaks = mb_peaks(&n_peaks);
     for (int kind = 0; kind < MB_LIMIT_N; kind++) {
         const bool one = wish->best_isa || kind == MB_LIMIT_READ || kind == MB_LIMIT_READ_MATRICES;
+        if (wish->limits && !(wish->limits >> kind & 1))
+            continue;
         for (size_t p = 0, n_taken = 0; p < n_peaks && !(one && n_taken); p++) {
             if (!mb_peak_possible(peaks[p], flags))
                 continue;

@@ -17,6 +17,7 @@ struct mb_calibration { /* zeroed = empty; released with mb_calibration_release(
 struct mb_calibration_wish {
     const uint32_t *threads;    /* [n_threads] thread counts */
     size_t n_threads;
+    unsigned limits;            /* 1 << enum mb_limit for each wanted; 0: all */
     uint32_t n_repetitions;     /* values of each limit */
     uint64_t read_bytes;        /* size of the buffer; 0: mb_roofline_bytes() of this machine */
     bool best_isa;              /* peaks of the best instruction set only */

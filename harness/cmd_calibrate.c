@@ -17,7 +17,7 @@
 enum { MAX_COUNTS = 64, ALL_COUNTS_UP_TO = 8, MAX_THREADS = 1024 };
 
 struct calibrate_options {
-    const char *threads, *format, *db;
+    const char *threads, *limits, *format, *db;
     uint32_t repetitions, size_mib;
     bool quiet;
 };
@@ -25,6 +25,7 @@ struct calibrate_options {
 static const struct mb_opt_row calibrate_rows[] = {
     {"--threads", "-t", MB_OPT_TEXT, offsetof(struct calibrate_options, threads), "LIST", 0, 0,
      "numbers of threads (1 to the physical cores; above 8 in powers of two)"},
+    {"--limits", NULL, MB_OPT_TEXT, offsetof(struct calibrate_options, limits), "LIST", 0, 0, "only these: read, read_matrices, f32, int8 (all)"},
     {"--repetitions", "-r", MB_OPT_U32, offsetof(struct calibrate_options, repetitions), "N", 1, 1000, "values of each limit (9)"},
     {"--size", NULL, MB_OPT_U32, offsetof(struct calibrate_options, size_mib), "MIB", 16, 1 << 20,
      "memory that is read in one pass (4 times the last-level cache, at least 256)"},
@@ -67,6 +68,25 @@ static int parse_threads(const char *text, uint32_t counts[MAX_COUNTS], size_t *
             rc = mb_fail(err, MB_EINVAL, "--threads: %s is not from 1 to %d", items[i], MAX_THREADS);
         else
             counts[(*n)++] = (uint32_t)t;
+    }
+    mb_axis_list_free(items, n_items);
+    return rc;
+}
+
+/* One bit for each limit that is named. */
+static int parse_limits(const char *text, unsigned *limits, struct mb_error *err)
+{
+    char **items = NULL;
+    size_t n_items = 0;
+    *limits = 0;
+    int rc = text ? mb_axis_list_expand(MB_AXIS_KIND_TEXT, text, &items, &n_items, err) : MB_OK;
+    for (size_t i = 0; !rc && i < n_items; i++) {
+        int kind = 0;
+        while (kind < MB_LIMIT_N && strcmp(items[i], mb_limit_rows[kind].name) != 0)
+            kind++;
+        if (kind == MB_LIMIT_N)
+            rc = mb_fail(err, MB_EINVAL, "--limits: '%s' is none of read, read_matrices, f32, int8", items[i]);
+        *limits |= 1u << kind;
     }
     mb_axis_list_free(items, n_items);
     return rc;
@@ -155,6 +175,7 @@ static int calibrate_main(int argc, char **argv)
     struct mb_error err = {0};
     uint32_t counts[MAX_COUNTS];
     size_t n_counts = 0;
+    unsigned limits = 0;
     int n_operands = 0;
     int rc = mb_opt_parse(&mb_command_calibrate, argc, argv, &o, &n_operands, &err);
     if (rc == 1)
@@ -163,8 +184,10 @@ static int calibrate_main(int argc, char **argv)
         rc = mb_fail(&err, MB_EINVAL, "--output: '%s' is neither md nor json", o.format);
     if (!rc)
         rc = parse_threads(o.threads, counts, &n_counts, &err);
+    if (!rc)
+        rc = parse_limits(o.limits, &limits, &err);
     if (!rc) {
-        const struct mb_calibration_wish wish = {.threads = counts, .n_threads = n_counts, .n_repetitions = o.repetitions,
+        const struct mb_calibration_wish wish = {.threads = counts, .n_threads = n_counts, .limits = limits, .n_repetitions = o.repetitions,
                                                  .read_bytes = (uint64_t)o.size_mib << 20,
                                                  .progress = !o.quiet && isatty(STDERR_FILENO) ? show_progress : NULL};
         rc = mb_calibration_measure(&c, &wish, &err);

@@ -24,7 +24,7 @@ def speeds(threads):
     return {('prefill' if row['n_prompt'] else 'decode'): row['avg_ts'] for row in rows}
 
 def peaks():
-    rows = [r for r in output('calibrate', '-t', '1,2', '-r', '3', '--size', '16', '-q', '-o', 'json') if r['limit'] == 'int8']
+    rows = output('calibrate', '-t', '1,2', '-r', '3', '--limits', 'int8', '-q', '-o', 'json')
     best = max(rows, key=lambda r: r['median'])['isa']
     return {r['threads']: r['median'] for r in rows if r['isa'] == best}
 

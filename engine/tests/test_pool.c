@@ -169,11 +169,11 @@ static void test_same_worker_same_part(void **state)
     }
 }
 
-static void last_task_waits(void *arg, uint32_t i_task, uint32_t i_worker)
+static void first_task_waits(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     struct meeting *m = arg;
     (void)i_worker;
-    if (i_task == m->n_tasks - 1)
+    if (i_task == 0)
         wait_until(m, &m->n_done, m->n_tasks - 1);
     atomic_fetch_add(&m->n_done, 1);
 }
@@ -185,7 +185,7 @@ static void test_others_help(void **state)
     for (uint32_t n_threads = 2; n_threads <= 4; n_threads++) {
         struct eng_pool *pool = open_pool(n_threads);
         struct meeting m = {.n_tasks = 40};
-        eng_pool_run(pool, last_task_waits, &m, m.n_tasks);
+        eng_pool_run(pool, first_task_waits, &m, m.n_tasks);
         assert_false(atomic_load(&m.waited_long));
         assert_int_equal(atomic_load(&m.n_done), 40);
         eng_pool_close(pool);

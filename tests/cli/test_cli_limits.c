@@ -50,6 +50,18 @@ static void limits_are_printed_and_stored(void **state)
     json_decref(rows);
 }
 
+static void only_the_limits_asked_for(void **state)
+{
+    (void)state;
+    json_t *rows = sh_json(CALIBRATE "-t 1,2 -r 1 -o json --limits read");
+    assert_int_equal(json_array_size(rows), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 1), "limit")), "read");
+    json_decref(rows);
+    rows = sh_json(CALIBRATE "-t 1 -r 1 -o json --limits read_matrices,read");
+    assert_int_equal(json_array_size(rows), 2);
+    json_decref(rows);
+}
+
 static void the_table_has_a_row_a_limit(void **state)
 {
     (void)state;
@@ -67,6 +79,8 @@ static void wrong_flags_are_named(void **state)
     sh_fails(2, "--threads|4096", CALIBRATE "-t 4096");
     sh_fails(2, "--output|xml", CALIBRATE "-o xml");
     sh_fails(2, "--repetitions", CALIBRATE "-r 0");
+    sh_fails(2, "--limits|flops|int8", CALIBRATE "--limits read,flops");
+    sh_fails(2, "empty item", CALIBRATE "--limits ''");
 }
 
 #define PROFILE "\"$MB\" profile -m \"$TINY\" -t 1 --no-limits -p 24 -n 5 "
@@ -147,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_are_printed_and_stored),
+        cmocka_unit_test(only_the_limits_asked_for),
         cmocka_unit_test(the_table_has_a_row_a_limit),
         cmocka_unit_test(wrong_flags_are_named),
         cmocka_unit_test(operators_add_up),

@@ -2,7 +2,7 @@
  * pool.c - fork-join over ranges of tasks.
  *
  * Each worker has a range of the run's tasks, always the same part of them, so that what one operator wrote lies in the cache of the
- * core that reads it in the next. Its owner takes tasks from the end; who has none left takes them from the front of the others'.
+ * core that reads it in the next. Its owner takes tasks from the front; who has none left takes them from the end of the others'.
  * A task is taken by a compare-and-swap that shortens the range; only then may a worker read fn and arg, for the caller cannot start
  * the next run before every taken task is `pending` no more. A worker that wakes late finds empty ranges, or takes part in a later
  * run: nobody waits for it. Waiting is a bounded spin, then a futex: a thread without work leaves its core to others.
@@ -120,10 +120,10 @@ static bool take_first(_Atomic uint64_t *range, uint32_t *i_task)
 static void work_off(struct eng_pool *pool, uint32_t i_worker)
 {
     uint32_t i_task, n_done = 0;
-    for (; take_last(&pool->workers[i_worker].range, &i_task); n_done++)
+    for (; take_first(&pool->workers[i_worker].range, &i_task); n_done++)
         pool->fn(pool->arg, i_task, i_worker);
     for (uint32_t k = 1; k < pool->n_threads; k++)
-        for (; take_first(&pool->workers[(i_worker + k) % pool->n_threads].range, &i_task); n_done++)
+        for (; take_last(&pool->workers[(i_worker + k) % pool->n_threads].range, &i_task); n_done++)
             pool->fn(pool->arg, i_task, i_worker);
     if (n_done != 0 && atomic_fetch_sub(&pool->pending, n_done) == n_done && atomic_load(&pool->caller_sleeps))
         futex_wake(&pool->pending, 1);

@@ -137,7 +137,7 @@ static void fill_spans(const struct attn_job *job, struct tile *t)
     }
 }
 
-/* Tile i of the job, in the order of rows, so that a worker meets its own (pool.h): it begins with the last ones, which see most. */
+/* Tile i of the job, in the order of rows: a worker meets the rows that it has made (pool.h). */
 static void find_tile(const struct attn_job *job, uint32_t i, struct tile *t)
 {
     const struct eng_batch_part *part = job->batch->part;
