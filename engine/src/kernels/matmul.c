@@ -6,7 +6,7 @@
 
 #include "kernels/kernel.h"
 
-#define TASKS_PER_THREAD 4      /* enough to balance unequal cores, few enough that taking one costs nothing */
+#define TASKS_PER_THREAD 8      /* enough to balance unequal cores, few enough that taking one costs nothing */
 #define TASK_TOKENS 256         /* most tokens of one task: their codes stay in L2 */
 #define FEW_TOKENS 32           /* fewer than this for each thread: threads share rows, not tokens */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */

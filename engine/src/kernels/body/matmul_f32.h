@@ -5,7 +5,7 @@
  * added one after the other by FMA, in one sum: the bits depend on nothing else.
  * A piece of TILE_PANELS panels is expanded to f32 in the tile, then the tokens pass by it in groups that fill the registers with sums.
  * Cost     per column of 16 rows: the expansion once, then an FMA per token; loads are fewer than FMAs.
- * One token of f32, f16 or bf16 weights is read straight from its panels, four of them abreast to hide the FMA's latency.
+ * One token of f32, f16 or bf16 weights is read straight from its panels: memory, not the FMA's latency, bounds it.
  */
 #ifndef ENG_KERNELS_BODY_MATMUL_F32_H
 #define ENG_KERNELS_BODY_MATMUL_F32_H
@@ -13,7 +13,6 @@
 #include "kernels/body/tiles.h"
 
 #define PIECE_COLUMNS 256 /* a multiple of every block; two panels of them fill the tile */
-#define DIRECT_PANELS 4
 
 _Static_assert(TILE_PANELS * PIECE_COLUMNS * ENG_PANEL_ROWS * sizeof(float) <= ENG_TILE_BYTES, "a piece fits the tile");
 
@@ -138,25 +137,18 @@ static void matmul_f32(expand_fn *expand, const struct eng_matmul_job *job, stru
 
 /* ---- one token of plain weights ---- */
 
-ENG_INLINE void direct_f32(enum eng_type type, size_t n_panels, const struct eng_matmul_job *job, size_t row, size_t token)
+ENG_INLINE void direct_f32(enum eng_type type, const struct eng_matmul_job *job, size_t row, size_t token)
 {
-    const uint8_t *panel[DIRECT_PANELS];
+    const size_t n_cols = job->w->n_cols, columns_per_line = type == ENG_TYPE_F32 ? 1 : 2;
+    const uint8_t *panel = panel_of(job, row);
     const float *x = job->x + token * job->ldx;
-    vf16 sum[DIRECT_PANELS];
-    ENG_UNROLL
-    for (size_t p = 0; p < n_panels; p++) {
-        panel[p] = panel_of(job, row + p * ENG_PANEL_ROWS);
-        sum[p] = vf_set1(0.0f);
+    vf16 sum = vf_set1(0.0f);
+    for (size_t c = 0; c < n_cols; c++) {
+        if (c % columns_per_line == 0)
+            fetch_ahead(panel + c / columns_per_line * 64, 64);
+        sum = vf_fma(load_column(type, panel, c), vf_set1(x[c]), sum);
     }
-    for (size_t c = 0; c < job->w->n_cols; c++) {
-        const vf16 all = vf_set1(x[c]);
-        ENG_UNROLL
-        for (size_t p = 0; p < n_panels; p++)
-            sum[p] = vf_fma(load_column(type, panel[p], c), all, sum[p]);
-    }
-    ENG_UNROLL
-    for (size_t p = 0; p < n_panels; p++)
-        store_rows(job, row + p * ENG_PANEL_ROWS, token, sum[p]);
+    store_rows(job, row, token, sum);
 }
 
 ENG_INLINE void matmul_plain_f32(enum eng_type type, expand_fn *expand, const struct eng_matmul_job *job, struct eng_span row,
@@ -166,11 +158,8 @@ ENG_INLINE void matmul_plain_f32(enum eng_type type, expand_fn *expand, const st
         matmul_f32(expand, job, row, token, tile);
         return;
     }
-    size_t r = row.begin;
-    for (; r + (DIRECT_PANELS - 1) * ENG_PANEL_ROWS < row.end; r += DIRECT_PANELS * ENG_PANEL_ROWS)
-        direct_f32(type, DIRECT_PANELS, job, r, token.begin);
-    for (; r < row.end; r += ENG_PANEL_ROWS)
-        direct_f32(type, 1, job, r, token.begin);
+    for (size_t r = row.begin; r < row.end; r += ENG_PANEL_ROWS)
+        direct_f32(type, job, r, token.begin);
 }
 
 #endif

@@ -16,7 +16,6 @@
 
 #include "kernels/body/tiles.h"
 
-#define PREFETCH_BYTES 4096 /* ahead in the one stream that decoding reads; the hardware's own prefetch stops at page ends */
 #define MAGIC 12582912.0f   /* 1.5 2^23 */
 
 /* What a routine is made for; constants. @width: bits of the codes, where an instruction set makes a difference of it. */
@@ -103,8 +102,7 @@ ENG_INLINE void direct_q8(const struct eng_panel_format *f, const struct eng_mat
             for (int s = 0; s < f->n_elems / ENG_BLOCK; s++, group++) {
                 vi16 code[8];
                 vf16 d[2], m[2] = {vf_set1(0.0f), vf_set1(0.0f)};
-                for (size_t i = bytes * (size_t)s / (f->n_elems / ENG_BLOCK); i < bytes * ((size_t)s + 1) / (f->n_elems / ENG_BLOCK); i += 64)
-                    __builtin_prefetch(block + i + PREFETCH_BYTES);
+                fetch_ahead(block + bytes * (size_t)s / (f->n_elems / ENG_BLOCK), bytes / (f->n_elems / ENG_BLOCK));
                 load_dot_codes(f, block + format_field_bytes(f) + (size_t)s * format_code_bytes(f), code);
                 load_scales(f, block, s, d, m);
                 ENG_UNROLL

@@ -57,4 +57,15 @@ ENG_INLINE const uint8_t *panel_of(const struct eng_matmul_job *job, size_t row)
     return (const uint8_t *)job->w->packed + row / ENG_PANEL_ROWS * job->shape.stride_bytes;
 }
 
+/* What one token reads streams through once: @n_bytes from @p + FETCH_AHEAD on come into the second-level cache. Into the first one only as
+ * many lines can be on their way as it has fill buffers (16 on Sapphire Rapids: 0.79 of the read limit, so 0.88); the hardware's own
+ * prefetch stops at page ends. */
+#define FETCH_AHEAD 8192
+
+ENG_INLINE void fetch_ahead(const uint8_t *p, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i += 64)
+        __builtin_prefetch(p + i + FETCH_AHEAD, 0, 2);
+}
+
 #endif
