@@ -10,12 +10,13 @@
 #define TASK_TOKENS 256         /* most tokens of one task: their codes stay in L2 */
 #define FEW_TOKENS 32           /* fewer than this for each thread: threads share rows, not tokens */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
+#define BATCH_PANELS 2          /* kernels carry no more panels than this at once (TILE_PANELS): no task of a batch cuts through them */
 #define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
 
 struct part { /* one product of the group */
     const struct eng_kernel *kernel;
     struct eng_matmul_job job;
-    uint32_t n_row_tasks, first_row_task;
+    uint32_t unit_rows, n_row_tasks, first_row_task;
 };
 
 struct group { /* tasks: for each of the token tasks, the row tasks of all parts */
@@ -74,10 +75,15 @@ static void round_activations(struct eng_pool *pool, struct round_job *job)
 
 /* ---- the product ---- */
 
+static size_t row_units(const struct part *part)
+{
+    return (part->job.w->n_rows + part->unit_rows - 1) / part->unit_rows;
+}
+
 static struct eng_span row_span(const struct part *part, uint32_t i)
 {
-    const size_t n_panels = part->job.shape.n_panels;
-    struct eng_span rows = {n_panels * i / part->n_row_tasks * ENG_PANEL_ROWS, n_panels * (i + 1) / part->n_row_tasks * ENG_PANEL_ROWS};
+    const size_t n = row_units(part);
+    struct eng_span rows = {n * i / part->n_row_tasks * part->unit_rows, n * (i + 1) / part->n_row_tasks * part->unit_rows};
     if (rows.end > part->job.w->n_rows)
         rows.end = part->job.w->n_rows;
     return rows;
@@ -103,13 +109,13 @@ static uint32_t token_tasks(size_t n_tokens, uint32_t n_threads)
 
 static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool, const struct part *part, size_t weight_bytes)
 {
-    const size_t n_panels = part->job.shape.n_panels;
+    const size_t n_units = row_units(part);
     size_t n = 1;
     if (eng_pool_threads(pool) > 1 && weight_bytes * group->n_tokens > SERIAL_WEIGHT_BYTES)
         n = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool) / group->n_parts + 1;
     if (group->n_tokens > 1 && n * TASK_ROWS < part->job.w->n_rows)
         n = part->job.w->n_rows / TASK_ROWS;
-    return (uint32_t)(n < n_panels ? n : n_panels);
+    return (uint32_t)(n < n_units ? n : n_units);
 }
 
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
@@ -129,6 +135,7 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
         part->kernel = eng_kernel_find(set, w->traits, w->packed != NULL, act);
         part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
                                             .q8 = q8, .y = out[i].y, .ldy = out[i].ldy};
+        part->unit_rows = (n_tokens > 1 ? BATCH_PANELS : 1) * ENG_PANEL_ROWS;
         part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
         part->first_row_task = group.n_row_tasks;
         group.n_row_tasks += part->n_row_tasks;
