@@ -18,12 +18,15 @@ ENG_INLINE void store_rows(const struct eng_matmul_job *job, size_t row, size_t 
     memcpy(y, all, left * sizeof(*y));
 }
 
-/* What store_rows() stored of the columns before @column: the sum goes on from there. */
+/* What store_rows() stored of the columns before @column: the sum goes on from there. A new sum asks for the line that it will be stored
+ * to: a store that misses would hold up all later ones in the store buffer, those of the sums in L1 among them. */
 ENG_INLINE vf16 load_rows(const struct eng_matmul_job *job, size_t row, size_t token, size_t column)
 {
-    if (column == 0)
-        return vf_set1(0.0f);
     const float *y = job->y + token * job->ldy + row;
+    if (column == 0) {
+        __builtin_prefetch(y, 1);
+        return vf_set1(0.0f);
+    }
     const size_t left = job->w->n_rows - row;
     if (left >= ENG_PANEL_ROWS)
         return vf_load(y);
