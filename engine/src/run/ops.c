@@ -2,9 +2,8 @@
 #include "run/ops.h"
 
 #include "run/rope.h"
+#include "run/rows.h"
 #include "run/trace.h"
-
-#define ROWS_PER_TASK 8 /* fewer rows than this run on the caller: waking workers costs about a microsecond */
 
 struct row_job {
     struct eng_session *s;
@@ -20,21 +19,15 @@ struct row_job {
     void (*row)(const struct row_job *job, uint32_t i);
 };
 
-static void run_rows(void *arg, uint32_t i_task, uint32_t i_worker)
+static void do_row(const void *arg, uint32_t i)
 {
     const struct row_job *job = arg;
-    (void)i_worker;
-    const uint32_t first = i_task * ROWS_PER_TASK, end = first + ROWS_PER_TASK < job->n ? first + ROWS_PER_TASK : job->n;
-    for (uint32_t i = first; i < end; i++)
-        job->row(job, i);
+    job->row(job, i);
 }
 
 static void for_rows(struct row_job job)
 {
-    if (job.n <= ROWS_PER_TASK)
-        run_rows(&job, 0, 0);
-    else
-        eng_pool_run(job.s->pool, run_rows, &job, (job.n + ROWS_PER_TASK - 1) / ROWS_PER_TASK);
+    eng_rows_run(job.s->pool, job.n, do_row, &job);
 }
 
 /* ---- embed ---- */
