@@ -16,4 +16,13 @@ struct eng_batch {
     const struct eng_batch_part *part;
 };
 
+/** eng_batch_part_of() - the part that @row < n belongs to. */
+static inline const struct eng_batch_part *eng_batch_part_of(const struct eng_batch *batch, uint32_t row)
+{
+    const struct eng_batch_part *part = batch->part;
+    while (row >= part->first_row + part->n)
+        part++;
+    return part;
+}
+
 #endif

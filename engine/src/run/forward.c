@@ -7,12 +7,25 @@
 #include "arch/arch.h"
 #include "run/ops.h"
 #include "run/rope.h"
+#include "run/rows.h"
 
-static void turns_at(struct eng_session *s, uint32_t row, uint32_t position, float *const *turn)
+struct turns {
+    struct eng_session *s;
+    const struct eng_batch *batch;
+    bool moved; /* angles of the positions that queries have for what was moved in the cache */
+};
+
+static void turn_row(const void *arg, uint32_t row)
 {
-    for (uint32_t r = 0; r < ENG_ROPES && turn[r]; r++) {
-        const struct eng_rope *rope = &s->model->hp.rope[r];
-        eng_rope_turn(rope, s->rope_freq[r], position, turn[r] + (size_t)row * rope->n_rot);
+    const struct turns *t = arg;
+    const struct eng_session *s = t->s;
+    const struct eng_reduce *r = &s->reduce;
+    const struct eng_batch_part *part = eng_batch_part_of(t->batch, row);
+    const uint32_t token = part->pos + row - part->first_row, position = t->moved ? r->ops->moved_position(r, token) : token;
+    float *const *turn = t->moved ? s->turn_moved : s->turn;
+    for (uint32_t i = 0; i < ENG_ROPES && turn[i]; i++) {
+        const struct eng_rope *rope = &s->model->hp.rope[i];
+        eng_rope_turn(rope, s->rope_freq[i], position, turn[i] + (size_t)row * rope->n_rot);
     }
 }
 
@@ -22,15 +35,12 @@ static bool place(struct eng_session *s, const struct eng_batch *b)
     const struct eng_reduce *r = &s->reduce;
     bool moved = false;
     for (uint32_t p = 0; p < b->n_parts; p++) {
-        const struct eng_batch_part *part = &b->part[p];
-        const uint32_t last = part->pos + part->n - 1;
-        for (uint32_t i = 0; i < part->n; i++)
-            turns_at(s, part->first_row + i, part->pos + i, s->turn);
+        const uint32_t last = b->part[p].pos + b->part[p].n - 1;
         moved |= r->ops->moved_position && r->ops->moved_position(r, last) != last;
     }
-    for (uint32_t p = 0; p < b->n_parts && moved; p++)
-        for (uint32_t i = 0; i < b->part[p].n; i++)
-            turns_at(s, b->part[p].first_row + i, r->ops->moved_position(r, b->part[p].pos + i), s->turn_moved);
+    eng_rows_run(s->pool, b->n, turn_row, &(struct turns){s, b, false});
+    if (moved)
+        eng_rows_run(s->pool, b->n, turn_row, &(struct turns){s, b, true});
     return moved;
 }
 

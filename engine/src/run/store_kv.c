@@ -15,9 +15,7 @@ static void store_row(const void *arg, uint32_t row)
 {
     const struct store_job *job = arg;
     const struct eng_session *s = job->s;
-    const struct eng_batch_part *part = job->batch->part;
-    while (row >= part->first_row + part->n)
-        part++;
+    const struct eng_batch_part *part = eng_batch_part_of(job->batch, row);
     const uint32_t slot = s->reduce.ops->slot(&s->reduce, part->pos + row - part->first_row);
     const uint32_t page = eng_session_pages(s, part->seq)[slot / ENG_ATTN_PAGE];
     eng_cache_store(&s->cache, s->vec, job->layer, page, slot % ENG_ATTN_PAGE, job->k + row * job->k_pitch, job->v + row * job->v_pitch);
