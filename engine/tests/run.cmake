@@ -1,9 +1,10 @@
 # Forward pass, sessions, generation, methods, goldens. These tests see the engine's inside.
 set(TINY tiny_model.c tiny_reference.c)
-set(RUN_TESTS test_attention test_sequence test_recurrence test_methods test_sampler test_forward test_session test_generate test_exit test_reduce test_trace)
+set(RUN_TESTS test_attention test_follow test_sequence test_recurrence test_methods test_sampler test_forward test_session test_generate test_exit test_reduce test_trace)
 mb_add_test(NAME test_methods SOURCES test_methods.c LIBS eng)
 mb_add_test(NAME test_attention SOURCES test_attention.c LIBS eng)
 mb_add_test(NAME test_sampler SOURCES test_sampler.c LIBS eng)
+mb_add_test(NAME test_follow SOURCES test_follow.c LIBS eng)
 mb_add_test(NAME test_recurrence SOURCES test_recurrence.c LIBS eng LABELS threads)
 foreach(test test_sequence test_session test_generate test_reduce test_trace)
   mb_add_test(NAME ${test} SOURCES ${test}.c ${TINY} LIBS eng LABELS threads)

@@ -385,6 +385,41 @@ static void test_bad_matrices(void **state)
     eng_pool_close(pool);
 }
 
+static bool lies_in(struct eng_pool_span span, const struct eng_matrix *w)
+{
+    const uintptr_t begin = (uintptr_t)span.p, packed = (uintptr_t)w->packed;
+    return begin >= packed && begin + span.n_bytes <= packed + w->packed_bytes;
+}
+
+/* Where workers begin a group of one token: pieces of its panels, none twice, none missing but for what the limit of a piece cuts off. */
+static void test_first_reads_are_the_workers_parts(void **state)
+{
+    struct kernel_case c;
+    (void)state;
+    case_open(&c, ENG_TYPE_Q8_0, 96, N_COLS, 1, FILL_NORMAL, FILL_NORMAL, 1);
+    struct eng_pool *pool = open_pool(1);
+    struct eng_matrix a = own_matrix(&c, pool, true), b = own_matrix(&c, pool, true), plain = own_matrix(&c, pool, false);
+    const struct eng_matmul_out both[] = {{.w = &a}, {.w = &b}}, none = {.w = &plain};
+    for (uint32_t n_threads = 1; n_threads <= 4; n_threads++) {
+        size_t n_bytes = 0;
+        for (uint32_t i = 0; i < n_threads; i++) {
+            const struct eng_pool_span span = eng_matmul_first_read(both, 2, n_threads, i);
+            assert_true(span.n_bytes == 0 || lies_in(span, &a) || lies_in(span, &b));
+            n_bytes += span.n_bytes;
+        }
+        assert_true(n_bytes > 0 && n_bytes <= a.packed_bytes + b.packed_bytes);
+        if (n_threads == 2) /* equal halves: a matrix each */
+            assert_ptr_equal(eng_matmul_first_read(both, 2, 2, 1).p, b.packed);
+        assert_int_equal(eng_matmul_first_read(&none, 1, n_threads, 0).n_bytes, 0);
+    }
+    assert_ptr_equal(eng_matmul_first_read(both, 2, 1, 0).p, a.packed);
+    eng_matrix_release(&a);
+    eng_matrix_release(&b);
+    eng_matrix_release(&plain);
+    case_close(&c);
+    eng_pool_close(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_requantize),
         cmocka_unit_test(test_environment_chooses),
         cmocka_unit_test(test_bad_matrices),
+        cmocka_unit_test(test_first_reads_are_the_workers_parts),
     };
     return cmocka_run_group_tests_name("matmul", tests, NULL, NULL);
 }

@@ -192,6 +192,27 @@ static void test_others_help(void **state)
     }
 }
 
+/* Advice about memory that is not there, or is too long to be fetched, changes nothing. */
+static void test_expectations_are_advice(void **state)
+{
+    static uint8_t here[1 << 20];
+    const struct eng_pool_span spans[] = {{here, sizeof here}, {(const void *)64, 1 << 20}, {here, SIZE_MAX / 2}, {NULL, 0}};
+    const struct timespec gap = {0, 300000};
+    struct eng_pool *pool = open_pool(3);
+    (void)state;
+    for (uint32_t run = 0; run < 200; run++) {
+        struct record r = {.n_threads = 3};
+        for (uint32_t w = 0; w < 3; w++)
+            eng_pool_expect(pool, w, spans[run % 4]);
+        eng_pool_run(pool, count_task, &r, 9);
+        for (uint32_t t = 0; t < 9; t++)
+            assert_int_equal(r.n_done[t], 1);
+        if (run % 5 == 0)
+            nanosleep(&gap, NULL); /* workers get as far as they may */
+    }
+    eng_pool_close(pool);
+}
+
 static void test_open_close(void **state)
 {
     struct eng_pool *pool;
@@ -211,7 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),    cmocka_unit_test(test_many_runs),  cmocka_unit_test(test_sleepers_are_woken),
         cmocka_unit_test(test_idle_workers_sleep), cmocka_unit_test(test_open_close), cmocka_unit_test(test_same_worker_same_part),
-        cmocka_unit_test(test_others_help),
+        cmocka_unit_test(test_others_help),        cmocka_unit_test(test_expectations_are_advice),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
 }

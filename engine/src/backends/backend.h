@@ -15,6 +15,8 @@ struct eng_backend_ops {
     /** As eng_matmul_group() of kernels/matmul.h, including its promise about n_tokens <= 16. NULL when unavailable. */
     void (*matmul)(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                    enum eng_act act, void *scratch);
+    /** As eng_matmul_expect(); NULL: of no use there. */
+    void (*expect)(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out);
 };
 
 #define BACKEND(id) extern const struct eng_backend_ops eng_backend_##id;

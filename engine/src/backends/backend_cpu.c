@@ -4,4 +4,5 @@
 const struct eng_backend_ops eng_backend_cpu = {
     .info = {.name = "cpu", .summary = "the cores of this machine, widest instruction set that they have"},
     .matmul = eng_matmul_group,
+    .expect = eng_matmul_expect,
 };

@@ -26,9 +26,11 @@
 
 #define SPIN_NS 40000u         /* a matrix of the default model takes 5 to 50 us: a worker is still awake for the next one */
 #define PAUSES_PER_CLOCK_READ 8
+#define FETCH_STEP 1024        /* bytes between two looks for work */
 
 struct worker {
     _Alignas(64) _Atomic uint64_t range; /* begin << 32 | end of its tasks that nobody has taken */
+    struct eng_pool_span expected;       /* read during a run only */
     struct eng_pool *pool;
     pthread_t thread;
     uint32_t index;
@@ -116,17 +118,31 @@ static bool take_first(_Atomic uint64_t *range, uint32_t *i_task)
     return false;
 }
 
-/* Takes and does tasks until none is left to take. */
-static void work_off(struct eng_pool *pool, uint32_t i_worker)
+/* Takes and does tasks until none is left to take. Returns what the worker may fetch while it waits. */
+static struct eng_pool_span work_off(struct eng_pool *pool, uint32_t i_worker)
 {
+    struct eng_pool_span expected = {0};
     uint32_t i_task, n_done = 0;
     for (; take_first(&pool->workers[i_worker].range, &i_task); n_done++)
         pool->fn(pool->arg, i_task, i_worker);
     for (uint32_t k = 1; k < pool->n_threads; k++)
         for (; take_last(&pool->workers[(i_worker + k) % pool->n_threads].range, &i_task); n_done++)
             pool->fn(pool->arg, i_task, i_worker);
-    if (n_done != 0 && atomic_fetch_sub(&pool->pending, n_done) == n_done && atomic_load(&pool->caller_sleeps))
+    if (n_done == 0) /* perhaps the run is over, and the next is being prepared */
+        return expected;
+    expected = pool->workers[i_worker].expected;
+    if (atomic_fetch_sub(&pool->pending, n_done) == n_done && atomic_load(&pool->caller_sleeps))
         futex_wake(&pool->pending, 1);
+    return expected;
+}
+
+/* Into the second-level cache, until there is work. */
+static void fetch(const struct eng_pool *pool, struct eng_pool_span span, uint32_t seen)
+{
+    const uint8_t *p = span.p;
+    for (size_t i = 0; i < span.n_bytes && atomic_load_explicit(&pool->run_number, memory_order_relaxed) == seen; i += FETCH_STEP)
+        for (size_t k = 0; k < FETCH_STEP; k += 64)
+            __builtin_prefetch(p + i + k, 0, 2);
 }
 
 static void *worker_main(void *user)
@@ -142,7 +158,7 @@ static void *worker_main(void *user)
             atomic_fetch_sub(&pool->n_asleep, 1);
         }
         seen = atomic_load(&pool->run_number);
-        work_off(pool, self->index);
+        fetch(pool, work_off(pool, self->index), seen);
     }
     return NULL;
 }
@@ -184,8 +200,16 @@ void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, 
         atomic_store_explicit(&pool->workers[i].range, n_tasks * i / pool->n_threads << 32 | n_tasks * (i + 1) / pool->n_threads,
                               memory_order_release);
     announce(pool, n_tasks);
-    work_off(pool, 0);
+    (void)work_off(pool, 0);
     wait_for_pending(pool);
+    for (uint32_t i = 1; i < pool->n_threads; i++)
+        pool->workers[i].expected = (struct eng_pool_span){0};
+}
+
+void eng_pool_expect(struct eng_pool *pool, uint32_t i_worker, struct eng_pool_span span)
+{
+    if (i_worker > 0) /* the caller does not wait: it goes on */
+        pool->workers[i_worker].expected = span;
 }
 
 /* A worker begins on its own processors, so that its stack lies near to it. */

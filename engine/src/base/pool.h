@@ -5,6 +5,7 @@
 #ifndef ENG_BASE_POOL_H
 #define ENG_BASE_POOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -31,5 +32,10 @@ uint32_t eng_pool_threads(const struct eng_pool *pool);                         
  *  to the next, and then the last ones of what others have not come to: unequal cores balance, and operators that cut the same rows alike
  *  find them in their own core's cache. The result must not depend on who does what. */
 void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, uint32_t i_worker), void *arg, uint32_t n_tasks);
+
+/** eng_pool_expect() - once worker @i_worker has done its part of the next run it will wait, and then read @span: it fetches that into its
+ *  cache meanwhile. Advice for one run. Memory at @span need not be readable, nor stay. */
+struct eng_pool_span { const void *p; size_t n_bytes; };
+void eng_pool_expect(struct eng_pool *pool, uint32_t i_worker, struct eng_pool_span span);
 
 #endif

@@ -11,6 +11,7 @@
 #define FEW_TOKENS 32           /* fewer than this for each thread: threads share rows, not tokens */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
 #define BATCH_PANELS 2          /* kernels carry no more panels than this at once (TILE_PANELS): no task of a batch cuts through them */
+#define MOST_FETCHED ((size_t)256 << 10) /* of a worker's next weights: a share of its second-level cache */
 #define SERIAL_WEIGHT_BYTES 8192 /* so small a product costs less than waking workers */
 
 struct part { /* one product of the group */
@@ -89,13 +90,19 @@ static struct eng_span row_span(const struct part *part, uint32_t i)
     return rows;
 }
 
+static const struct part *part_of(const struct group *group, uint32_t i_row_task)
+{
+    const struct part *part = &group->part[0];
+    while (part + 1 < group->part + group->n_parts && i_row_task >= part[1].first_row_task)
+        part++;
+    return part;
+}
+
 static void multiply(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct group *group = arg;
-    const struct part *part = &group->part[0];
     const uint32_t i_row_task = i_task % group->n_row_tasks;
-    while (part + 1 < group->part + group->n_parts && i_row_task >= part[1].first_row_task)
-        part++;
+    const struct part *part = part_of(group, i_row_task);
     const struct eng_span tokens = share(group->n_tokens, i_task / group->n_row_tasks, group->n_token_tasks);
     part->kernel->fn(&part->job, row_span(part, i_row_task - part->first_row_task), tokens, group->tiles + (size_t)i_worker * ENG_TILE_BYTES);
 }
@@ -107,15 +114,29 @@ static uint32_t token_tasks(size_t n_tokens, uint32_t n_threads)
     return (uint32_t)((n_tokens + most - 1) / most * unit);
 }
 
-static uint32_t row_tasks(const struct group *group, const struct eng_pool *pool, const struct part *part, size_t weight_bytes)
+static uint32_t row_tasks(const struct group *group, uint32_t n_threads, const struct part *part, size_t weight_bytes)
 {
     const size_t n_units = row_units(part);
     size_t n = 1;
-    if (eng_pool_threads(pool) > 1 && weight_bytes * group->n_tokens > SERIAL_WEIGHT_BYTES)
-        n = TASKS_PER_THREAD * (size_t)eng_pool_threads(pool) / group->n_parts + 1;
+    if (n_threads > 1 && weight_bytes * group->n_tokens > SERIAL_WEIGHT_BYTES)
+        n = TASKS_PER_THREAD * (size_t)n_threads / group->n_parts + 1;
     if (group->n_tokens > 1 && n * TASK_ROWS < part->job.w->n_rows)
         n = part->job.w->n_rows / TASK_ROWS;
     return (uint32_t)(n < n_units ? n : n_units);
+}
+
+/* How rows and tokens are cut into tasks. */
+static void cut(struct group *group, const struct eng_matmul_out *out, uint32_t n_threads)
+{
+    group->n_token_tasks = token_tasks(group->n_tokens, n_threads);
+    for (uint32_t i = 0; i < group->n_parts; i++) {
+        struct part *part = &group->part[i];
+        part->job.w = out[i].w;
+        part->unit_rows = (group->n_tokens > 1 ? BATCH_PANELS : 1) * ENG_PANEL_ROWS;
+        part->first_row_task = group->n_row_tasks;
+        part->n_row_tasks = row_tasks(group, n_threads, part, out[i].w->data_bytes);
+        group->n_row_tasks += part->n_row_tasks;
+    }
 }
 
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
@@ -127,7 +148,7 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
     struct eng_q8_group *q8 = (void *)(group.tiles + (size_t)eng_pool_threads(pool) * ENG_TILE_BYTES);
     bool any_rounded = false;
 
-    group.n_token_tasks = token_tasks(n_tokens, eng_pool_threads(pool));
+    cut(&group, out, eng_pool_threads(pool));
     for (size_t i = 0; i < n_out; i++) {
         struct part *part = &group.part[i];
         const struct eng_matrix *w = out[i].w;
@@ -135,14 +156,34 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
         part->kernel = eng_kernel_find(set, w->traits, w->packed != NULL, act);
         part->job = (struct eng_matmul_job){.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, n_cols), .x = x, .ldx = ldx,
                                             .q8 = q8, .y = out[i].y, .ldy = out[i].ldy};
-        part->unit_rows = (n_tokens > 1 ? BATCH_PANELS : 1) * ENG_PANEL_ROWS;
-        part->n_row_tasks = row_tasks(&group, pool, part, w->data_bytes);
-        part->first_row_task = group.n_row_tasks;
-        group.n_row_tasks += part->n_row_tasks;
     }
     if (any_rounded)
         round_activations(pool, &(struct round_job){.set = set, .x = x, .ldx = ldx, .n_cols = n_cols, .n_tokens = n_tokens, .q8 = q8});
     eng_pool_run(pool, multiply, &group, group.n_row_tasks * group.n_token_tasks);
+}
+
+struct eng_pool_span eng_matmul_first_read(const struct eng_matmul_out *out, size_t n_out, uint32_t n_threads, uint32_t i_worker)
+{
+    struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = 1};
+    cut(&group, out, n_threads);
+    const uint64_t n = group.n_row_tasks;
+    const uint32_t first = (uint32_t)(n * i_worker / n_threads), end = (uint32_t)(n * (i_worker + 1) / n_threads); /* as in pool.h */
+    const struct part *part = part_of(&group, first);
+    const struct eng_matrix *w = part->job.w;
+    if (first == end || !w->packed)
+        return (struct eng_pool_span){0};
+    const uint32_t end_of_part = part->first_row_task + part->n_row_tasks, last = (end < end_of_part ? end : end_of_part) - 1;
+    const size_t stride = eng_panel_shape(w->traits, w->n_rows, w->n_cols).stride_bytes;
+    const size_t begin = row_span(part, first - part->first_row_task).begin / ENG_PANEL_ROWS * stride;
+    const size_t n_bytes = (row_span(part, last - part->first_row_task).end + ENG_PANEL_ROWS - 1) / ENG_PANEL_ROWS * stride - begin;
+    return (struct eng_pool_span){(const uint8_t *)w->packed + begin, n_bytes < MOST_FETCHED ? n_bytes : MOST_FETCHED};
+}
+
+void eng_matmul_expect(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out)
+{
+    const uint32_t n_threads = eng_pool_threads(pool);
+    for (uint32_t i = 1; n_out > 0 && i < n_threads; i++)
+        eng_pool_expect(pool, i, eng_matmul_first_read(out, n_out, n_threads, i));
 }
 
 void eng_matmul(struct eng_pool *pool, const struct eng_matrix *w, const float *x, size_t ldx, size_t n_tokens, float *y, size_t ldy,

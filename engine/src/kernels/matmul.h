@@ -21,6 +21,7 @@ struct eng_matrix {
     void *packed;             /* kernel-specific layout made by eng_matrix_pack(), or NULL; freed by eng_matrix_release() */
     size_t packed_bytes;
     size_t data_bytes;
+    uint32_t index;           /* place among the matrices of its model, for tables of those who use it */
 };
 
 /** eng_matrix_init() - borrow @data. ENG_EFORMAT when n_cols is no multiple of the type's block. */
@@ -72,6 +73,12 @@ struct eng_matmul_out {
  *  x is rounded once and the workers meet once. Bit-identical to single calls. */
 void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, size_t n_tokens,
                       enum eng_act act, void *scratch);
+
+/** eng_matmul_expect() - the product after the next one is eng_matmul_group() of one token with these @out (y is not looked at): workers
+ *  that wait in between fetch weights that they will begin with. Advice; n_out = 0: none.
+ *  eng_matmul_first_read() - where worker @i_worker of @n_threads begins then, as far as it goes on from there; nothing: not packed, no part. */
+void eng_matmul_expect(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out);
+struct eng_pool_span eng_matmul_first_read(const struct eng_matmul_out *out, size_t n_out, uint32_t n_threads, uint32_t i_worker);
 
 /** eng_kernels_name() - the chosen set: "ref", "avx2", "avxvnni", "avx512vnni", "neon", "neon_dotprod". */
 const char *eng_kernels_name(void);

@@ -169,6 +169,7 @@ static void mark_roles(struct eng_model *m)
     for (uint32_t i = 0; i < m->n_matrices; i++) {
         struct eng_named_matrix *named = &m->matrices[i];
         const bool tied = m->info.tied_head && named->w == &m->token_embd;
+        named->w->index = i;
         named->stored_type = named->w->traits->type;
         named->stored_bytes = named->w->data_bytes;
         named->multiplied = tied || (named->w != &m->token_embd && named->w != &m->position_embd);

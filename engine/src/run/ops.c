@@ -221,11 +221,19 @@ void eng_op_clamp(struct eng_session *s, int layer, const char *tensor, float *x
 
 /* ---- products ---- */
 
+static void multiply(struct eng_session *s, const struct eng_matmul_out *out, size_t n_out, const float *x, size_t ldx, uint32_t n)
+{
+    struct eng_matmul_out next[ENG_MATMUL_GROUP];
+    if (n == 1 && s->backend->expect)
+        s->backend->expect(s->pool, next, eng_follow_group(&s->follow, out, n_out, next));
+    s->backend->matmul(s->pool, out, n_out, x, ldx, n, s->act, s->matmul_scratch);
+}
+
 void eng_op_matmul_strided(struct eng_session *s, int layer, const char *tensor, const struct eng_matrix *w, const float *x, size_t ldx,
                            uint32_t n, float *y, size_t ldy)
 {
     const uint64_t t = eng_trace_begin(s);
-    s->backend->matmul(s->pool, &(struct eng_matmul_out){w, y, ldy}, 1, x, ldx, n, s->act, s->matmul_scratch);
+    multiply(s, &(struct eng_matmul_out){w, y, ldy}, 1, x, ldx, n);
     if (t) {
         const bool q8 = s->act == ENG_ACT_Q8 && w->traits->block_elems > 1;
         eng_trace_end(s, t, &(struct eng_op_trace){.op = "matmul", .tensor = tensor, .layer = layer, .m = n, .n = (uint32_t)w->n_rows,
@@ -264,7 +272,7 @@ void eng_op_matmul_group(struct eng_session *s, int layer, const struct eng_prod
     }
     for (size_t i = 0; i < n_products; i++)
         out[i] = (struct eng_matmul_out){product[i].w, product[i].y, product[i].w->n_rows};
-    s->backend->matmul(s->pool, out, n_products, x, out[0].w->n_cols, n, s->act, s->matmul_scratch);
+    multiply(s, out, n_products, x, out[0].w->n_cols, n);
     for (size_t i = 0; i < n_products; i++)
         add_bias(s, layer, product[i].tensor, product[i].bias, n, (uint32_t)out[i].w->n_rows, out[i].y);
 }

@@ -9,6 +9,7 @@
  *     f64          n_rot / 2
  *     attention    eng_attn_plan(): per worker, and what decoding at depth puts aside
  *     products     eng_matmul_scratch_bytes(r, widest input)
+ *     follow       40 bytes for each matrix
  *     sampling     8 V
  *     logits       16 V, last: pages beyond the first row are touched only by drafts and scoring
  */
@@ -135,6 +136,7 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
         eng_sequences_attach(q, sequences);
     s->batch_ids = take(c, r, sizeof *s->batch_ids);
     s->matmul_scratch = take(c, eng_matmul_scratch_bytes(s->n_rows, widest_input(s->model), n_threads), 1);
+    s->follow.after = take(c, s->model->n_matrices, sizeof *s->follow.after);
     s->candidates = take(c, hp->n_vocab, sizeof(struct eng_candidate));
     const size_t touched = c->at;
     s->logits = take(c, (uint64_t)ENG_HEAD_ROWS * hp->n_vocab, sizeof(float));

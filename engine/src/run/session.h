@@ -14,6 +14,7 @@
 #include "reduce/reduce.h"
 #include "run/attention.h"
 #include "run/cache.h"
+#include "run/follow.h"
 #include "run/recur_kernel.h"
 #include "run/sampler.h"
 #include "run/sequence.h"
@@ -60,6 +61,7 @@ struct eng_session {
     struct eng_candidate *candidates; /* [n_vocab]: sampling */
     struct eng_attn_scratch attn_scratch;
     void *matmul_scratch;
+    struct eng_follow follow;
 
     int32_t *ids;                     /* [cap_ids]: a request's prompt; grows with the longest prompt seen */
     size_t cap_ids;

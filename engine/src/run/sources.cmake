@@ -6,6 +6,7 @@ set(ENG_RUN_SOURCES
   src/run/attn_select.c
   src/run/cache.c
   src/run/eval.c
+  src/run/follow.c
   src/run/forward.c
   src/run/generate.c
   src/run/methods.c

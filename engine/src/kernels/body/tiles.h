@@ -61,9 +61,9 @@ ENG_INLINE const uint8_t *panel_of(const struct eng_matmul_job *job, size_t row)
 }
 
 /* What one token reads streams through once: @n_bytes from @p + FETCH_AHEAD on come into the second-level cache. Into the first one only as
- * many lines can be on their way as it has fill buffers (16 on Sapphire Rapids: 0.79 of the read limit, so 0.88); the hardware's own
- * prefetch stops at page ends. */
-#define FETCH_AHEAD 8192
+ * many lines can be on their way as it has fill buffers (16 on Sapphire Rapids: 0.79 of the read limit, so 0.88); farther ahead more is
+ * fetched in vain where a worker's part ends; the hardware's own prefetch stops at page ends. */
+#define FETCH_AHEAD 4096
 
 ENG_INLINE void fetch_ahead(const uint8_t *p, size_t n_bytes)
 {
