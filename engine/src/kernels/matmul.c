@@ -8,7 +8,7 @@
 
 #define TASKS_PER_THREAD 8      /* enough to balance unequal cores, few enough that taking one costs nothing */
 #define TASK_TOKENS 256         /* most tokens of one task: their codes stay in L2 */
-#define FEW_TOKENS 32           /* fewer than this for each thread: threads share rows, not tokens */
+#define FEW_TOKENS 64           /* fewer than this for each thread: threads share rows, not tokens, for each would read all weights */
 #define TASK_ROWS 512           /* most rows of one task in a batch, for the same reason */
 #define BATCH_PANELS 2          /* kernels carry no more panels than this at once (TILE_PANELS): no task of a batch cuts through them */
 #define MOST_FETCHED ((size_t)256 << 10) /* of a worker's next weights: a share of its second-level cache */
