@@ -94,28 +94,18 @@ static bool spin_while(const _Atomic uint32_t *word, uint32_t seen, uint64_t lim
     }
 }
 
-static bool take_last(_Atomic uint64_t *range, uint32_t *i_task)
+/* The first task of a range that is left, or the last one; false: none. */
+static bool take(_Atomic uint64_t *range, bool last, uint32_t *i_task)
 {
-    uint64_t seen = atomic_load_explicit(range, memory_order_acquire);
-    while ((uint32_t)(seen >> 32) < (uint32_t)seen) {
-        if (atomic_compare_exchange_weak_explicit(range, &seen, seen - 1, memory_order_acq_rel, memory_order_acquire)) {
-            *i_task = (uint32_t)seen - 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool take_first(_Atomic uint64_t *range, uint32_t *i_task)
-{
-    uint64_t seen = atomic_load_explicit(range, memory_order_acquire);
-    while ((uint32_t)(seen >> 32) < (uint32_t)seen) {
-        if (atomic_compare_exchange_weak_explicit(range, &seen, seen + (1ull << 32), memory_order_acq_rel, memory_order_acquire)) {
-            *i_task = (uint32_t)(seen >> 32);
-            return true;
-        }
-    }
-    return false;
+    uint64_t seen = atomic_load_explicit(range, memory_order_acquire), rest;
+    do {
+        const uint32_t begin = (uint32_t)(seen >> 32), end = (uint32_t)seen;
+        if (begin >= end)
+            return false;
+        *i_task = last ? end - 1 : begin;
+        rest = last ? seen - 1 : seen + (1ull << 32);
+    } while (!atomic_compare_exchange_weak_explicit(range, &seen, rest, memory_order_acq_rel, memory_order_acquire));
+    return true;
 }
 
 /* Takes and does tasks until none is left to take. Returns what the worker may fetch while it waits. */
@@ -123,10 +113,10 @@ static struct eng_pool_span work_off(struct eng_pool *pool, uint32_t i_worker)
 {
     struct eng_pool_span expected = {0};
     uint32_t i_task, n_done = 0;
-    for (; take_first(&pool->workers[i_worker].range, &i_task); n_done++)
+    for (; take(&pool->workers[i_worker].range, false, &i_task); n_done++)
         pool->fn(pool->arg, i_task, i_worker);
     for (uint32_t k = 1; k < pool->n_threads; k++)
-        for (; take_last(&pool->workers[(i_worker + k) % pool->n_threads].range, &i_task); n_done++)
+        for (; take(&pool->workers[(i_worker + k) % pool->n_threads].range, true, &i_task); n_done++)
             pool->fn(pool->arg, i_task, i_worker);
     if (n_done == 0) /* perhaps the run is over, and the next is being prepared */
         return expected;
@@ -196,9 +186,10 @@ void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, 
     pool->fn = fn;
     pool->arg = arg;
     atomic_store(&pool->pending, n_tasks);
-    for (uint64_t i = 0; i < pool->n_threads; i++)
-        atomic_store_explicit(&pool->workers[i].range, n_tasks * i / pool->n_threads << 32 | n_tasks * (i + 1) / pool->n_threads,
-                              memory_order_release);
+    for (uint32_t i = 0; i < pool->n_threads; i++) {
+        const struct eng_pool_part part = eng_pool_part(n_tasks, pool->n_threads, i);
+        atomic_store_explicit(&pool->workers[i].range, (uint64_t)part.begin << 32 | part.end, memory_order_release);
+    }
     announce(pool, n_tasks);
     (void)work_off(pool, 0);
     wait_for_pending(pool);

@@ -28,10 +28,17 @@ void eng_pool_close(struct eng_pool *pool);                                     
 uint32_t eng_pool_threads(const struct eng_pool *pool);                                              /* that work, the caller among them */
 
 /** eng_pool_run() - call fn(arg, i_task, i_worker) once for each i_task in [0, n_tasks), spread over the workers; returns when all
- *  are done. Worker w of T does the tasks of [w n_tasks / T, (w + 1) n_tasks / T) in order, so that a stream of memory goes on from one
+ *  are done. Each worker does the tasks of its eng_pool_part() in order, so that a stream of memory goes on from one
  *  to the next, and then the last ones of what others have not come to: unequal cores balance, and operators that cut the same rows alike
  *  find them in their own core's cache. The result must not depend on who does what. */
 void eng_pool_run(struct eng_pool *pool, void (*fn)(void *arg, uint32_t i_task, uint32_t i_worker), void *arg, uint32_t n_tasks);
+
+/** eng_pool_part() - the tasks of worker @i_worker of @n_threads. */
+struct eng_pool_part { uint32_t begin, end; };
+static inline struct eng_pool_part eng_pool_part(uint32_t n_tasks, uint32_t n_threads, uint32_t i_worker)
+{
+    return (struct eng_pool_part){(uint32_t)((uint64_t)n_tasks * i_worker / n_threads), (uint32_t)((uint64_t)n_tasks * (i_worker + 1) / n_threads)};
+}
 
 /** eng_pool_expect() - once worker @i_worker has done its part of the next run it will wait, and then read @span: it fetches that into its
  *  cache meanwhile. Advice for one run. Memory at @span need not be readable, nor stay. */

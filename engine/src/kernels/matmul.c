@@ -166,13 +166,13 @@ struct eng_pool_span eng_matmul_first_read(const struct eng_matmul_out *out, siz
 {
     struct group group = {.n_parts = (uint32_t)n_out, .n_tokens = 1};
     cut(&group, out, n_threads);
-    const uint64_t n = group.n_row_tasks;
-    const uint32_t first = (uint32_t)(n * i_worker / n_threads), end = (uint32_t)(n * (i_worker + 1) / n_threads); /* as in pool.h */
+    const struct eng_pool_part own = eng_pool_part(group.n_row_tasks, n_threads, i_worker);
+    const uint32_t first = own.begin;
     const struct part *part = part_of(&group, first);
     const struct eng_matrix *w = part->job.w;
-    if (first == end || !w->packed)
+    if (own.begin == own.end || !w->packed)
         return (struct eng_pool_span){0};
-    const uint32_t end_of_part = part->first_row_task + part->n_row_tasks, last = (end < end_of_part ? end : end_of_part) - 1;
+    const uint32_t end_of_part = part->first_row_task + part->n_row_tasks, last = (own.end < end_of_part ? own.end : end_of_part) - 1;
     const size_t stride = eng_panel_shape(w->traits, w->n_rows, w->n_cols).stride_bytes;
     const size_t begin = row_span(part, first - part->first_row_task).begin / ENG_PANEL_ROWS * stride;
     const size_t n_bytes = (row_span(part, last - part->first_row_task).end + ENG_PANEL_ROWS - 1) / ENG_PANEL_ROWS * stride - begin;
