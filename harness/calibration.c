@@ -254,12 +254,9 @@ static bool known_names(const char *kind, const char *isa, struct mb_limit_sampl
     size_t n;
     const struct mb_peak *const *peaks = mb_peaks(&n);
     const size_t i = rank_of(isa);
-    int k = 0;
-    while (k < MB_LIMIT_N && strcmp(mb_limit_rows[k].name, kind) != 0)
-        k++;
-    if (k == MB_LIMIT_N || i == n)
+    sample->kind = mb_limit_find(kind);
+    if (sample->kind == MB_LIMIT_N || i == n)
         return false;
-    sample->kind = (enum mb_limit)k;
     sample->isa = peaks[i]->isa;
     return true;
 }

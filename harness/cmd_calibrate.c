@@ -81,9 +81,7 @@ static int parse_limits(const char *text, unsigned *limits, struct mb_error *err
     *limits = 0;
     int rc = text ? mb_axis_list_expand(MB_AXIS_KIND_TEXT, text, &items, &n_items, err) : MB_OK;
     for (size_t i = 0; !rc && i < n_items; i++) {
-        int kind = 0;
-        while (kind < MB_LIMIT_N && strcmp(items[i], mb_limit_rows[kind].name) != 0)
-            kind++;
+        const enum mb_limit kind = mb_limit_find(items[i]);
         if (kind == MB_LIMIT_N)
             rc = mb_fail(err, MB_EINVAL, "--limits: '%s' is none of read, read_matrices, f32, int8", items[i]);
         *limits |= 1u << kind;

@@ -22,6 +22,14 @@ const struct mb_limit_row mb_limit_rows[MB_LIMIT_N] = {
     [MB_LIMIT_INT8] = {"int8", "GOP/s", 1e9},
 };
 
+enum mb_limit mb_limit_find(const char *name)
+{
+    int k = 0;
+    while (k < MB_LIMIT_N && strcmp(mb_limit_rows[k].name, name) != 0)
+        k++;
+    return (enum mb_limit)k;
+}
+
 struct mb_roofline {
     unsigned char *buffer;
     uint64_t n_bytes;

@@ -25,6 +25,9 @@ enum mb_limit { MB_LIMIT_READ, MB_LIMIT_READ_MATRICES, MB_LIMIT_F32, MB_LIMIT_IN
 struct mb_limit_row { const char *name, *unit; double per_unit; }; /* "read", "GB/s", 1e9: value / per_unit is printed */
 extern const struct mb_limit_row mb_limit_rows[MB_LIMIT_N];
 
+/** mb_limit_find() - the limit of this name; MB_LIMIT_N: none. */
+enum mb_limit mb_limit_find(const char *name);
+
 struct mb_limit_sample {
     enum mb_limit kind;
     const char *isa;         /* static */
