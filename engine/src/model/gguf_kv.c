@@ -47,6 +47,22 @@ static int check_bools(struct eng_gguf_reader *r, uint64_t at, uint64_t n)
 
 static int skip_array(struct eng_gguf_reader *r, struct eng_gguf_kv *kv, int depth);
 
+/* A vocabulary has 100,000 of them. Each has a length of 8 bytes, so @n ends with the file. */
+static int skip_strings(struct eng_gguf_reader *r, uint64_t n)
+{
+    struct eng_gguf_str s;
+    uint64_t n_bytes, pos = r->pos;
+    const uint64_t end = r->g->n_bytes;
+    for (; n > 0 && end - pos >= sizeof n_bytes; n--) {
+        memcpy(&n_bytes, r->g->bytes + pos, sizeof n_bytes);
+        if (n_bytes > end - pos - sizeof n_bytes)
+            break;
+        pos += sizeof n_bytes + n_bytes;
+    }
+    r->pos = pos;
+    return n > 0 ? eng_gguf_read_str(r, &s, "string") : ENG_OK; /* says what is wrong */
+}
+
 /* Elements of one kind, one after the other. */
 static int skip_values(struct eng_gguf_reader *r, enum eng_gguf_value type, uint64_t n, int depth)
 {
@@ -58,10 +74,11 @@ static int skip_values(struct eng_gguf_reader *r, enum eng_gguf_value type, uint
         rc = eng_gguf_skip(r, bytes, "value");
         return rc == ENG_OK && type == ENG_GGUF_BOOL ? check_bools(r, at, n) : rc;
     }
-    for (uint64_t i = 0; i < n && rc == ENG_OK; i++) { /* every element has a length of 8 bytes: ends with the file */
-        struct eng_gguf_str s;
+    if (type == ENG_GGUF_STRING)
+        return skip_strings(r, n);
+    for (uint64_t i = 0; i < n && rc == ENG_OK; i++) { /* each has a length of 8 bytes */
         struct eng_gguf_kv inner;
-        rc = type == ENG_GGUF_STRING ? eng_gguf_read_str(r, &s, "string") : skip_array(r, &inner, depth + 1);
+        rc = skip_array(r, &inner, depth + 1);
     }
     return rc;
 }

@@ -53,15 +53,18 @@ int eng_vocab_index_reserve(struct eng_vocab *vocab, uint32_t n, struct eng_aren
     vocab->piece_mask = cap - 1;
     for (uint64_t i = 0; i < old_cap; i++) {
         if (old[i])
-            eng_vocab_index_add(vocab, old[i] - 1);
+            (void)eng_vocab_index_add(vocab, old[i] - 1);
     }
     return ENG_OK;
 }
 
-void eng_vocab_index_add(struct eng_vocab *vocab, uint32_t symbol)
+bool eng_vocab_index_add(struct eng_vocab *vocab, uint32_t symbol)
 {
     const struct eng_piece *p = &vocab->pieces[symbol];
-    vocab->piece_index[find_slot(vocab, p->data, p->n)] = symbol + 1;
+    uint32_t *slot = &vocab->piece_index[find_slot(vocab, p->data, p->n)];
+    const bool is_new = *slot == 0;
+    *slot = symbol + 1;
+    return is_new;
 }
 
 struct eng_merge *eng_vocab_merge_slot(struct eng_merge *merges, uint64_t mask, uint32_t left, uint32_t right)

@@ -90,8 +90,8 @@ void eng_vocab_release(struct eng_vocab *vocab); /* what is outside the arena; a
 
 /** eng_vocab_index_reserve() - room for @n symbols in the piece table; keeps what is in it. */
 int eng_vocab_index_reserve(struct eng_vocab *vocab, uint32_t n, struct eng_arena *arena, struct eng_error *err) ENG_MUST_CHECK;
-/** eng_vocab_index_add() - of two equal pieces the later one is found. */
-void eng_vocab_index_add(struct eng_vocab *vocab, uint32_t symbol);
+/** eng_vocab_index_add() - of two equal pieces the later one is found; false when it has replaced an equal one. */
+bool eng_vocab_index_add(struct eng_vocab *vocab, uint32_t symbol);
 /** eng_vocab_find_specials() - fill specials and mark the end-of-generation tokens by their known texts. */
 int eng_vocab_find_specials(struct eng_vocab *vocab, struct eng_arena *arena, struct eng_error *err) ENG_MUST_CHECK;
 

@@ -8,10 +8,20 @@
 
 enum { ALPHABET = 0x144 }; /* code points below it may stand for bytes */
 
+/* Merges stand in the order in which training made their tokens, and so do the tokens: the next merge nearly always makes this one. Then the
+ * file's texts say so, and nothing need be decoded or looked up for it. */
+struct next_made {
+    bool usable; /* every ordinary token decodes to bytes of its own: equal texts are the token that a lookup would find */
+    uint32_t id; /* n_tokens: none left */
+    const uint8_t *cursor;
+    struct eng_gguf_str text;
+};
+
 struct loader {
     struct eng_vocab_load *common;
     struct eng_vocab *v;
     int16_t byte_of[ALPHABET]; /* -1: none */
+    struct next_made next;
 };
 
 static void fill_alphabet(int16_t byte_of[ALPHABET])
@@ -44,6 +54,11 @@ static bool decode_text(const struct loader *l, struct eng_gguf_str text, char *
     return true;
 }
 
+static bool is_ordinary(const struct eng_piece *p)
+{
+    return ENG_KINDS_TEXT >> p->kind & 1;
+}
+
 /* Decoded bytes for ordinary tokens, the text itself for the others. */
 static int read_pieces(struct loader *l)
 {
@@ -51,20 +66,58 @@ static int read_pieces(struct loader *l)
     char *out = eng_arena_alloc(l->common->arena, (size_t)l->common->n_text_bytes, 1);
     if (!out)
         return eng_vocab_no_memory(l->common);
+    l->next.usable = true;
     for (uint32_t i = 0; i < l->v->n_tokens; i++) {
         struct eng_piece *p = &l->v->pieces[i];
         const struct eng_gguf_str text = eng_gguf_next_str(&cursor);
+        const bool ordinary = is_ordinary(p);
         p->data = out;
-        if (ENG_KINDS_TEXT >> p->kind & 1 && decode_text(l, text, out, &p->n)) {
+        if (ordinary && decode_text(l, text, out, &p->n)) {
             if (p->n)
-                eng_vocab_index_add(l->v, i);
+                l->next.usable &= eng_vocab_index_add(l->v, i);
         } else {
             memcpy(out, text.data, text.n);
             p->n = (uint32_t)text.n;
+            l->next.usable &= !ordinary;
         }
         out += p->n;
     }
     return ENG_OK;
+}
+
+/* ---- merges ---- */
+
+static void begin_next_made(struct loader *l)
+{
+    l->next.cursor = l->common->tokens->data;
+    l->next.id = UINT32_MAX; /* one before the first */
+}
+
+/* Behind @id: the next ordinary token. Never backwards: a merge that makes an older token leaves things as they are. */
+static void go_behind(struct loader *l, uint32_t id)
+{
+    struct next_made *next = &l->next;
+    while (next->id == UINT32_MAX || (next->id < l->v->n_tokens && (next->id <= id || !is_ordinary(&l->v->pieces[next->id])))) {
+        next->id++;
+        next->text = next->id < l->v->n_tokens ? eng_gguf_next_str(&next->cursor) : (struct eng_gguf_str){0};
+    }
+}
+
+/* "left right" makes the next token. */
+static bool makes_next(const struct loader *l, struct eng_gguf_str merge, size_t n_left)
+{
+    const struct eng_gguf_str made = l->next.text;
+    return l->next.usable && made.n + 1 == merge.n && memcmp(made.data, merge.data, n_left) == 0 &&
+           memcmp(made.data + n_left, merge.data + n_left + 1, made.n - n_left) == 0;
+}
+
+/* Each character stands for a byte. */
+static uint32_t count_chars(const char *text, size_t n_bytes)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < n_bytes; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
 }
 
 /* The symbol of these bytes; a new one when they are no token. */
@@ -80,27 +133,52 @@ static uint32_t intern(struct loader *l, const char *bytes, uint32_t n)
     memcpy(copy, bytes, n);
     symbol = v->n_symbols++;
     v->pieces[symbol] = (struct eng_piece){.data = copy, .n = n, .kind = ENG_TOKEN_UNUSED};
-    eng_vocab_index_add(v, symbol);
+    (void)eng_vocab_index_add(v, symbol);
     return symbol;
 }
 
+/* What a merge is made of; bytes of the left part, then of the right. */
+struct halves {
+    const char *bytes;
+    uint32_t n_left, n_right;
+    uint32_t merged; /* ENG_NO_SYMBOL: not known yet */
+};
+
+enum { MAX_MERGE_BYTES = 2048 };
+
 /* "left right": cut at the first space that is not the first character (as llama.cpp does), decode, join. */
+static bool halve(struct loader *l, struct eng_gguf_str text, char room[MAX_MERGE_BYTES], struct halves *h)
+{
+    const char *space = text.n > 2 && text.n <= MAX_MERGE_BYTES ? memchr(text.data + 1, ' ', text.n - 1) : NULL;
+    if (!space)
+        return false;
+    const size_t n_left = (size_t)(space - text.data);
+    *h = (struct halves){.bytes = room, .merged = ENG_NO_SYMBOL};
+    if (makes_next(l, text, n_left)) {
+        const struct eng_piece *made = &l->v->pieces[l->next.id];
+        *h = (struct halves){.bytes = made->data, .n_left = count_chars(text.data, n_left), .merged = l->next.id};
+        h->n_right = made->n - h->n_left;
+    } else if (!decode_text(l, (struct eng_gguf_str){text.data, n_left}, room, &h->n_left) ||
+               !decode_text(l, (struct eng_gguf_str){space + 1, text.n - n_left - 1}, room + h->n_left, &h->n_right)) {
+        return false;
+    }
+    return h->n_left > 0 && h->n_right > 0;
+}
+
 static int read_merge(struct loader *l, struct eng_gguf_str text, uint32_t rank)
 {
-    enum { MAX_MERGE_BYTES = 2048 };
-    char bytes[MAX_MERGE_BYTES];
-    const char *space = text.n > 2 ? memchr(text.data + 1, ' ', text.n - 1) : NULL;
-    uint32_t n_left = 0, n_right = 0;
-    bool ok = space && text.n <= MAX_MERGE_BYTES;
-    ok = ok && decode_text(l, (struct eng_gguf_str){text.data, (size_t)(space - text.data)}, bytes, &n_left);
-    ok = ok && decode_text(l, (struct eng_gguf_str){space + 1, text.n - (size_t)(space + 1 - text.data)}, bytes + n_left, &n_right);
-    if (!ok || n_left == 0 || n_right == 0) {
+    char room[MAX_MERGE_BYTES];
+    struct halves h;
+    if (!halve(l, text, room, &h)) {
         return eng_fail(l->common->err, ENG_EFORMAT, "%s: merge %" PRIu32 " at byte %" PRIu64 " is not of the form 'left right'", l->common->g->label, rank,
                         eng_gguf_offset(l->common->g, text.data));
     }
-    uint32_t left = intern(l, bytes, n_left), right = intern(l, bytes + n_left, n_right), merged = intern(l, bytes, n_left + n_right);
+    const uint32_t left = intern(l, h.bytes, h.n_left), right = intern(l, h.bytes + h.n_left, h.n_right);
+    const uint32_t merged = h.merged != ENG_NO_SYMBOL ? h.merged : intern(l, h.bytes, h.n_left + h.n_right);
     if (left == ENG_NO_SYMBOL || right == ENG_NO_SYMBOL || merged == ENG_NO_SYMBOL)
         return eng_vocab_no_memory(l->common);
+    if (merged < l->v->n_tokens)
+        go_behind(l, merged);
     struct eng_merge *m = eng_vocab_merge_slot(l->v->merges, l->v->merge_mask, left, right);
     if (m->rank == UINT32_MAX)
         *m = (struct eng_merge){left, right, rank, merged};
@@ -120,6 +198,7 @@ static int read_merges(struct loader *l, const struct eng_gguf_kv *merges)
         l->v->merges[i].rank = UINT32_MAX;
     const uint8_t *cursor = merges->data;
     int rc = ENG_OK;
+    begin_next_made(l);
     for (uint32_t i = 0; i < merges->n && rc == ENG_OK; i++)
         rc = read_merge(l, eng_gguf_next_str(&cursor), i);
     return rc;

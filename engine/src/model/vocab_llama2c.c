@@ -134,7 +134,7 @@ static int load(struct loader *l)
         return rc;
     for (uint32_t i = v->n_tokens; i-- > ID_FIRST_BYTE + N_BYTES;) {
         if (v->pieces[i].n)
-            eng_vocab_index_add(v, i); /* downwards: of equal pieces the first is found, as in run.c's sorted table */
+            (void)eng_vocab_index_add(v, i); /* downwards: of equal pieces the first is found, as in run.c's sorted table */
     }
     return ENG_OK;
 }

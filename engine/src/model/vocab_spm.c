@@ -88,7 +88,7 @@ static void read_piece(struct eng_vocab_load *l, uint32_t id, struct eng_gguf_st
         p->n = put_spaces(text, out);
         if (p->n == 0 || memchr(text.data, ' ', text.n))
             return;
-        eng_vocab_index_add(l->v, id);
+        (void)eng_vocab_index_add(l->v, id);
         note_pairs(l->v->inner_pairs, p);
     }
 }
