@@ -88,6 +88,20 @@ static void test_greedy_takes_the_lowest_of_equals(void **state)
     assert_int_equal(eng_argmax(logits, N), 5);
 }
 
+static void test_greedy_finds_the_best_of_any_number(void **state)
+{
+    float x[1100];
+    (void)state;
+    for (uint32_t n = 1; n <= 1100; n += n < 40 ? 1 : 53)
+        for (uint32_t at = 0; at < n; at += n < 40 ? 1 : 7) {
+            for (uint32_t i = 0; i < n; i++)
+                x[i] = -10.0f - (float)(i % 11);
+            x[at] = -1.0f;
+            x[n - 1] = -1.0f; /* an equal one behind, perhaps in another block */
+            assert_int_equal(eng_argmax(x, n), at);
+        }
+}
+
 static void test_settings_are_checked(void **state)
 {
     struct eng_error err;
@@ -107,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_seeds_repeat),
         cmocka_unit_test(test_greedy_takes_the_lowest_of_equals),
+        cmocka_unit_test(test_greedy_finds_the_best_of_any_number),
         cmocka_unit_test(test_settings_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

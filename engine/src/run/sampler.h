@@ -9,7 +9,7 @@ struct eng_candidate {
     int32_t id;
 };
 
-/** eng_argmax() - the lowest id among the greatest logits. */
+/** eng_argmax() - the lowest id among the greatest logits, all finite. */
 int32_t eng_argmax(const float *logits, uint32_t n);
 
 /** eng_draw() - one id; see eng_sample(). candidates[n] is working memory. */
