@@ -91,6 +91,7 @@ static int run_phases(struct run *r, const struct mb_profile_wish *w, struct mb_
     int rc = prefill(r, r->ids, n_warm, err);
     if (!rc)
         rc = decode(r, r->ids[0], w->n_gen ? WARM_GEN : 0, err);
+    (void)eng_model_settle(r->model); /* as a measured repetition finds it */
     eng_session_reset(r->session);
     if (!rc && w->n_depth)
         rc = eval(r, r->ids + n_prompt, w->n_depth, err);

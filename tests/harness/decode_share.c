@@ -99,6 +99,7 @@ static int measure(const struct bench *b, const char *name, struct eng_model *m)
     const double bytes = token_bytes(m, b->n_threads);
     struct eng_session *s = bytes > 0.0 ? open_session(m, b->n_threads, false) : NULL;
     double before = 0.0, after = 0.0;
+    (void)eng_model_settle(m); /* as `bench` and `run` do after their warm-up */
     bool fine = s != NULL && decode_ns(s) > 0.0 && read_limit(b, &before);
     for (uint32_t i = 0; i < b->n_rounds && fine; i++, before = after) {
         const double ns = decode_ns(s);

@@ -162,6 +162,11 @@ struct eng_model_info { /* all borrowed from the model */
  *  which offset. On failure *out is NULL. Close with eng_model_close(). */
 int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err) ENG_MUST_CHECK;
 void eng_model_close(struct eng_model *model); /* accepts NULL */
+
+/** eng_model_settle() - this model will run for long: move its weights into huge pages where the system has them (Linux 6.1). Once about half a
+ *  millisecond a MiB; decoding is some percent faster afterwards, bits are the same. Returns the bytes of weights that lie in huge pages now. One
+ *  thread; sessions may be open, but must not compute meanwhile. */
+uint64_t eng_model_settle(struct eng_model *model);
 const struct eng_model_info *eng_model_info(const struct eng_model *model);
 
 /* ---- tokenizer ------------------------------------------------------------------------------------------------------- */

@@ -94,6 +94,11 @@ void eng_model_close(struct eng_model *model)
     free(model);
 }
 
+uint64_t eng_model_settle(struct eng_model *model)
+{
+    return eng_weights_settle(model);
+}
+
 const struct eng_model_info *eng_model_info(const struct eng_model *model)
 {
     return &model->info;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "base/huge_pages.h"
 #include "model/mapped_file.h"
 #include "quantize/recipe.h"
 
@@ -199,6 +200,23 @@ int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_t
     eng_pool_close(p.pool);
     free(p.to);
     return rc;
+}
+
+uint64_t eng_weights_settle(struct eng_model *model)
+{
+    struct eng_memory_range *range = calloc(model->n_matrices ? model->n_matrices : 1, sizeof *range);
+    uint64_t n_bytes = 0;
+    size_t n = 0;
+    for (uint32_t i = 0; i < model->n_matrices && range; i++) { /* what the file's mapping holds stays there */
+        const struct eng_matrix *w = model->matrices[i].w;
+        const uintptr_t begin = (uintptr_t)(w->packed ? w->packed : w->owned);
+        if (begin)
+            range[n++] = (struct eng_memory_range){begin, begin + (w->packed ? w->packed_bytes : w->data_bytes)};
+    }
+    if (range)
+        n_bytes = eng_huge_pages_gather(range, n);
+    free(range);
+    return n_bytes;
 }
 
 void eng_weights_release(struct eng_model *model)

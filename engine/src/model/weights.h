@@ -23,6 +23,8 @@ void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */
  */
 int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, const char *cpu_mask, struct eng_error *err) ENG_MUST_CHECK;
 
+uint64_t eng_weights_settle(struct eng_model *model); /* eng_model_settle() */
+
 void eng_weights_release(struct eng_model *model);
 
 #endif
