@@ -192,6 +192,71 @@ static void merges_may_pass_through_what_is_no_token(void **state)
     close_small(&s);
 }
 
+/* Tokens in the order of their merges are what the loader hopes for; the meaning must not depend on it. */
+static void merges_mean_the_same_in_any_order_of_tokens(void **state)
+{
+    (void)state;
+    static const char *const merges[] = {"a b", "b c", "ab c"};
+    static const struct {
+        const char *tokens[8];
+        size_t n;
+        int32_t abc, bc, ab;
+    } rows[] = {
+        {{"a", "b", "c", "ab", "bc", "abc"}, 6, 5, 4, 3},              /* as training leaves them */
+        {{"abc", "bc", "ab", "c", "b", "a"}, 6, 0, 1, 2},              /* backwards */
+        {{"bc", "a", "b", "ab", "c", "abc"}, 6, 5, 0, 3},              /* one out of its place */
+        {{"a", "b", "c", "ab", "bc", "abc", "ab"}, 7, 5, 4, 6},        /* twins: the later one is found */
+        {{"a", "b", "c", "ab", "ab", "bc", "abc"}, 7, 6, 5, 4},        /* twins in a row */
+        {{"a", "b", "c", "a b", "ab", "bc", "\xe2\x82\xac", "abc"}, 8, 7, 5, 4}, /* a space, and a sign that stands for no byte */
+        {{"a", "b", "c", "zz", "ab", "yy", "bc", "abc"}, 8, 7, 6, 4},  /* others between */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct small s = open_small("smollm", rows[i].tokens, NULL, rows[i].n, merges, 3, 0);
+        EXPECT(&s.m, "abc", 0, rows[i].abc);
+        EXPECT(&s.m, "ab", 0, rows[i].ab);
+        EXPECT(&s.m, "bcab", 0, rows[i].bc, rows[i].ab);
+        close_small(&s);
+    }
+}
+
+/* After "b c" the loader expects the token behind "bc"; what stands there may have the right text and still not be what the merge makes. */
+static void what_stands_next_is_not_always_what_a_merge_makes(void **state)
+{
+    (void)state;
+    static const char *const merges[] = {"b c", "a b"};
+    static const char *const twins[] = {"a", "b", "c", "bc", "ab", "ab"}, *const special[] = {"a", "b", "c", "bc", "ab"};
+    static const int32_t kinds[] = {1, 1, 1, 1, ENG_TOKEN_CONTROL};
+    struct small s = open_small("smollm", twins, NULL, 6, merges, 2, 0);
+    EXPECT(&s.m, "ab", 0, 5); /* of twins the later one */
+    close_small(&s);
+    s = open_small("smollm", special, kinds, 5, merges, 2, 0);
+    EXPECT(&s.m, "ab", 0, 0, 1); /* merged into bytes that are no ordinary token: they come out */
+    close_small(&s);
+}
+
+/* "a b c" is cut into "a" and "b c", and a space is no sign of the alphabet, also where a token has that text. */
+static void a_merge_of_what_is_no_bytes_is_refused(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"a", "b", "c", "bc", "ab c"}, *const merges[] = {"b c", "a b c"};
+    struct eng_error err = {0};
+    struct eng_vocab *v;
+    struct eng_gguf g;
+    size_t n;
+    struct gguf_build *b = gguf_build_new();
+    gguf_build_str(b, "tokenizer.ggml.model", "gpt2");
+    gguf_build_strs(b, "tokenizer.ggml.tokens", tokens, 5);
+    gguf_build_strs(b, "tokenizer.ggml.merges", merges, 2);
+    const uint8_t *bytes = gguf_build_bytes(b, &n);
+    struct eng_arena *arena = eng_arena_new();
+    assert_int_equal(eng_gguf_parse(&g, "vocab", bytes, n, &err), ENG_OK);
+    assert_int_equal(eng_vocab_from_gguf(&v, &g, arena, &err), ENG_EFORMAT);
+    assert_non_null(strstr(err.text, "merge 1 at byte"));
+    eng_gguf_release(&g);
+    eng_arena_free(arena);
+    gguf_build_free(b);
+}
+
 /* ---- merges against the plain way: look at all pairs, merge the best, start again ---- */
 
 struct plain {
@@ -459,6 +524,8 @@ int main(void)
         cmocka_unit_test(merges_follow_their_ranks),    cmocka_unit_test(words_are_cut_before_merging),
         cmocka_unit_test(special_tokens_need_the_flag), cmocka_unit_test(user_tokens_are_part_of_the_vocabulary),
         cmocka_unit_test(a_digit_ends_a_run_of_spaces), cmocka_unit_test(merges_may_pass_through_what_is_no_token),
+        cmocka_unit_test(merges_mean_the_same_in_any_order_of_tokens), cmocka_unit_test(what_stands_next_is_not_always_what_a_merge_makes),
+        cmocka_unit_test(a_merge_of_what_is_no_bytes_is_refused),
         cmocka_unit_test(merges_equal_the_plain_way),   cmocka_unit_test(scored_pieces_and_byte_fallback),
         cmocka_unit_test(any_bytes_round_trip),         cmocka_unit_test(an_invalid_byte_is_a_symbol_between_words),
         cmocka_unit_test(long_words_are_not_quadratic), cmocka_unit_test(too_little_room_is_said),
