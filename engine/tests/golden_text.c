@@ -69,6 +69,24 @@ void golden_text_check_ids(const struct eng_model *m, const char *text, size_t n
     free(ids);
 }
 
+/* Id by id, as a text is shown while it is generated: the bytes of the whole. */
+static void check_bytes_in_turn(const struct eng_model *m, const int32_t *id, size_t n, const char *want, size_t n_want)
+{
+    struct eng_error err = {0};
+    char *text = malloc(n_want + 1);
+    size_t n_all = 0;
+    assert_non_null(text);
+    for (size_t i = 0; i < n; i++) {
+        size_t n_piece;
+        if (eng_detokenize(m, id + i, 1, ENG_DETOKENIZE_SPECIAL, text + n_all, n_want + 1 - n_all, &n_piece, &err) != ENG_OK)
+            fail_msg("%s, id %zu: %s", want, i, err.text);
+        n_all += n_piece;
+    }
+    if (n_all != n_want || memcmp(text, want, n_want) != 0)
+        fail_msg("want '%.*s', id by id it is '%.*s'", (int)n_want, want, (int)n_all, text);
+    free(text);
+}
+
 void golden_text_check_bytes(const struct eng_model *m, const json_t *ids, unsigned flags, const char *want, size_t n_want)
 {
     struct eng_error err = {0};
@@ -81,6 +99,8 @@ void golden_text_check_bytes(const struct eng_model *m, const json_t *ids, unsig
         fail_msg("%s: %s", want, err.text);
     if (n_bytes != n_want || memcmp(text, want, n_want) != 0)
         fail_msg("want '%.*s', got '%.*s'", (int)n_want, want, (int)n_bytes, text);
+    if (flags == ENG_DETOKENIZE_SPECIAL)
+        check_bytes_in_turn(m, id, n, want, n_want);
     free(text);
     free(id);
 }

@@ -11,6 +11,7 @@ json_t *golden_text_load(const char *name);
 
 bool golden_text_same_ids(const struct eng_model *m, const char *text, size_t n_bytes, unsigned flags, const json_t *want);
 void golden_text_check_ids(const struct eng_model *m, const char *text, size_t n_bytes, unsigned flags, const json_t *want);
+/** golden_text_check_bytes() - the ids' text; with ENG_DETOKENIZE_SPECIAL alone also id by id. */
 void golden_text_check_bytes(const struct eng_model *m, const json_t *ids, unsigned flags, const char *want, size_t n_want);
 
 /** The bytes of a string of hexadecimal digits; malloc'ed. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const char *const kind_names[] = {"measured", "warmup", "cold"};
 static const char *const status_names[] = {"ok", "failed", "skipped", "invalid"};
 static const char *const origin_names[] = {"measured", "estimated", "simulated"};
@@ -25,50 +27,6 @@ const char *mb_trial_status_name(enum mb_trial_status status)
 const char *mb_origin_name(enum mb_origin origin)
 {
     return (size_t)origin < N_OF(origin_names) ? origin_names[origin] : "unknown";
-}
-
-/* Length of the well-formed UTF-8 sequence at @s (Unicode 15, table 3-7), 0 when it is not one. */
-static size_t utf8_length(const unsigned char *s)
-{
-    const unsigned char a = s[0], b = a ? s[1] : 0;
-    if (a < 0x80)
-        return 1;
-    if (a >= 0xc2 && a <= 0xdf)
-        return (b & 0xc0) == 0x80 ? 2 : 0;
-    if (a >= 0xe0 && a <= 0xef) {
-        const unsigned char low = a == 0xe0 ? 0xa0 : 0x80, high = a == 0xed ? 0x9f : 0xbf;
-        return b >= low && b <= high && (s[2] & 0xc0) == 0x80 ? 3 : 0;
-    }
-    if (a >= 0xf0 && a <= 0xf4) {
-        const unsigned char low = a == 0xf0 ? 0x90 : 0x80, high = a == 0xf4 ? 0x8f : 0xbf;
-        return b >= low && b <= high && (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80 ? 4 : 0;
-    }
-    return 0;
-}
-
-/* A copy in which every byte that is not UTF-8 became U+FFFD: generated text may be cut inside a character, JSON and SQL take none. */
-static char *copy_text(const char *text)
-{
-    const size_t n = strlen(text);
-    char *copy = malloc(3 * n + 1);
-    if (!copy)
-        return NULL;
-    size_t out = 0;
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        const size_t length = utf8_length(s);
-        if (length) {
-            memcpy(copy + out, s, length);
-            out += length;
-            s += length;
-        } else {
-            memcpy(copy + out, "\xef\xbf\xbd", 3);
-            out += 3;
-            s++;
-        }
-    }
-    copy[out] = '\0';
-    char *fit = realloc(copy, out + 1);
-    return fit ? fit : copy;
 }
 
 /* Room for one more element; *array keeps its old content. */
@@ -144,9 +102,9 @@ static int add_metric(struct mb_record *r, enum mb_metric metric, const char *sc
     if (rc)
         return rc;
     struct mb_record_metric m = {.metric = metric, .origin = origin, .value = value};
-    m.scope = copy_text(scope ? scope : "");
-    m.source = copy_text(source ? source : "");
-    m.reason = reason ? copy_text(reason) : NULL;
+    m.scope = mb_utf8_copy(scope ? scope : "");
+    m.source = mb_utf8_copy(source ? source : "");
+    m.reason = reason ? mb_utf8_copy(reason) : NULL;
     if (!m.scope || !m.source || (reason && !m.reason)) {
         release_metric(&m);
         return MB_ENOMEM;
@@ -187,9 +145,9 @@ int mb_record_add_stream(struct mb_record *r, const struct mb_record_stream *str
     if (rc)
         return rc;
     struct mb_record_stream s = *stream;
-    s.name = copy_text(stream->name);
-    s.channel = copy_text(stream->channel ? stream->channel : "");
-    s.source = copy_text(stream->source ? stream->source : "");
+    s.name = mb_utf8_copy(stream->name);
+    s.channel = mb_utf8_copy(stream->channel ? stream->channel : "");
+    s.source = mb_utf8_copy(stream->source ? stream->source : "");
     s.t_ns = copy_array(stream->t_ns, stream->n, sizeof(*s.t_ns));
     s.value = copy_array(stream->value, stream->n, sizeof(*s.value));
     s.cap = stream->n;
@@ -209,9 +167,9 @@ int mb_record_add_answer(struct mb_record *r, const struct mb_record_answer *ans
     if (rc)
         return rc;
     struct mb_record_answer a = *answer;
-    a.item = copy_text(answer->item);
-    a.given = copy_text(answer->given ? answer->given : "");
-    a.expected = answer->expected ? copy_text(answer->expected) : NULL;
+    a.item = mb_utf8_copy(answer->item);
+    a.given = mb_utf8_copy(answer->given ? answer->given : "");
+    a.expected = answer->expected ? mb_utf8_copy(answer->expected) : NULL;
     if (!a.item || !a.given || (answer->expected && !a.expected)) {
         release_answer(&a);
         return MB_ENOMEM;

@@ -189,7 +189,8 @@ enum eng_detokenize_flags {
 
 /** eng_detokenize() - bytes of @ids into buf[cap], NUL-terminated when room; *n_bytes receives the full length. Exact: no clean-up of
  *  spaces, no repair of UTF-8. ENG_ELIMIT when cap was too small; ids outside the vocabulary are ENG_EINVAL; ENG_ENOTSUP says that the
- *  model's tokenizer is not known. Reentrant. */
+ *  model's tokenizer is not known. With ENG_DETOKENIZE_SPECIAL alone an id's bytes do not depend on its neighbours: the texts of ids one by
+ *  one make the text of all, which is how a text is shown while it comes. Reentrant. */
 int eng_detokenize(const struct eng_model *model, const int32_t *ids, size_t n_ids, unsigned flags, char *buf, size_t cap, size_t *n_bytes,
                    struct eng_error *err) ENG_MUST_CHECK;
 
@@ -307,13 +308,14 @@ struct eng_generate_request {
     uint32_t max_gen;
     bool ignore_eos;          /* go on to max_gen; end-of-text tokens are ordinary output */
     struct eng_sampling sampling;
-    bool (*on_token)(void *user, int32_t id); /* optional; false = stop; not called inside batches that are being verified */
+    /* Optional; false = stop. After the mark of each token that is output; drafts accepted together come one after the other. */
+    bool (*on_token)(void *user, int32_t id);
     void *user;
 };
 
 struct eng_generate_result { /* arrays are the caller's */
     int32_t *ids;  size_t cap_ids;  uint32_t n_gen;
-    char *text;    size_t cap_text; size_t n_text;  /* text may be NULL: then no detokenizing */
+    char *text;    size_t cap_text; size_t n_text;  /* as by ENG_DETOKENIZE_SPECIAL; NULL: none */
     uint32_t n_prompt;        /* tokens evaluated as prompt */
     uint32_t n_drafted, n_accepted;
     bool stopped_at_eog;

@@ -108,7 +108,7 @@ static int detokenize(struct eng_session *s, struct eng_generate_result *rs, str
     if (!rs->text)
         return ENG_OK;
     eng_observe(s, ENG_MARK_DETOKENIZE_BEGIN, 0, rs->n_gen);
-    const int rc = eng_detokenize(s->model, rs->ids, rs->n_gen, true, rs->text, rs->cap_text, &rs->n_text, err);
+    const int rc = eng_detokenize(s->model, rs->ids, rs->n_gen, ENG_DETOKENIZE_SPECIAL, rs->text, rs->cap_text, &rs->n_text, err);
     eng_observe(s, ENG_MARK_DETOKENIZE_END, 0, rs->n_gen);
     return rc;
 }
