@@ -148,8 +148,9 @@ static enum outcome open_cell(struct cell_run *c, bool cold, struct mb_error *er
     const uint64_t n_samples = (uint64_t)plan->protocol.timeout_s * 1000000000u / (plan->period_ns ? plan->period_ns : 1) + 16;
     const struct mb_site_setup setup = {.cell = &c->cell->cell, .collect = plan->collect, .root = c->host->root,
                                         .period_ns = plan->period_ns ? plan->period_ns : 1,
-                                        .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db};
-    if (mb_worker_spawn(&c->worker, err))
+                                        .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db,
+                                        .text = c->host->options->text};
+    if (mb_worker_spawn(&c->worker, setup.text, err))
         return FAILED;
     json_t *answer;
     enum outcome end = ask(c, mb_wire_open_command(&setup), &answer, err);

@@ -1,13 +1,21 @@
 /*
- * cmd_generate.c - `meltbench generate`: one prompt through one configuration, the text on standard output, the figures on request
- * on standard error. It is a plan of one cell with one repetition, so a crash of the engine is a sentence here too.
+ * cmd_generate.c - `meltbench generate`: one prompt through one configuration, the text on standard output as it is made, the figures
+ * on request on standard error. It is a plan of one cell with one repetition, so a crash of the engine is a sentence here too.
+ *
+ * The engine's process writes the text of each token into a pipe (worker_link.h) and this one passes it on: two write(2) a token, of
+ * which one delays the next token, some microseconds beside the milliseconds that a token takes (docs/overhead.md). Nothing else that
+ * meltbench measures is watched like this. The record at the end holds the text once more; the two have to be the same.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/utf8.h"
+#include "base/write_all.h"
 #include "harness/direct.h"
 #include "harness/options.h"
 
@@ -75,23 +83,61 @@ static void print_stats(const struct mb_plan_cell *cell, const struct mb_record 
 }
 
 struct generate_state {
-    bool stats;
+    bool stats, ended;           /* ended: the newline behind the text is out */
+    struct mb_utf8_stream utf8;  /* the record's text is UTF-8, so this is too; the rest of a character waits here for its other tokens */
+    struct mb_strbuf shown;      /* the text so far */
     char failure[700];
 };
+
+static bool put_out(struct generate_state *st, const char *bytes, size_t n)
+{
+    if (mb_write_all(STDOUT_FILENO, bytes, n))
+        return true;
+    snprintf(st->failure, sizeof(st->failure), "cannot write to standard output: %s", strerror(errno));
+    return false;
+}
+
+static bool show_text(void *user, const char *bytes, size_t n)
+{
+    struct generate_state *st = user;
+    const size_t n_before = st->shown.n_bytes;
+    mb_utf8_add(&st->utf8, bytes, n, &st->shown);
+    return put_out(st, mb_strbuf_text(&st->shown) + n_before, st->shown.n_bytes - n_before);
+}
+
+static void end_text(struct generate_state *st)
+{
+    const size_t n_before = st->shown.n_bytes;
+    mb_utf8_end(&st->utf8, &st->shown);
+    mb_strbuf_add(&st->shown, "\n", 1);
+    st->ended = put_out(st, mb_strbuf_text(&st->shown) + n_before, st->shown.n_bytes - n_before);
+}
+
+/* Was the record's text shown, all of it and nothing else? */
+static void compare_texts(struct generate_state *st, const char *given)
+{
+    const char *shown = mb_strbuf_text(&st->shown);
+    size_t n = 0;
+    while (given[n] && given[n] == shown[n])
+        n++;
+    if (given[n] || strcmp(shown + n, "\n") != 0)
+        snprintf(st->failure, sizeof(st->failure), "the text above is not the one of the record: they differ from byte %zu on", n);
+}
 
 static void take_answer(void *user, const struct mb_plan_cell *cell, const struct mb_record *record)
 {
     struct generate_state *st = user;
     if (record->kind != MB_TRIAL_MEASURED)
         return;
+    if (st->failure[0])
+        return; /* the reason why the repetition failed */
     if (record->status != MB_TRIAL_OK) {
         snprintf(st->failure, sizeof(st->failure), "%s", record->reason ? record->reason : "failed");
         return;
     }
-    if (record->n_answers)
-        fputs(record->answers[0].given, stdout);
-    fputc('\n', stdout);
-    fflush(stdout);
+    end_text(st);
+    if (st->ended)
+        compare_texts(st, record->n_answers ? record->answers[0].given : "");
     if (st->stats)
         print_stats(cell, record);
 }
@@ -128,7 +174,8 @@ static int generate_main(int argc, char **argv);
 const struct mb_command mb_command_generate = {
     .name = "generate",
     .summary = "generate text from one prompt with one configuration",
-    .description = "Prints the generated text, special tokens included. With --stats the figures of the same run follow on standard error.",
+    .description = "Prints the generated text while it is made, token by token, special tokens included. With --stats the figures of the same run follow "
+                   "on standard error. After a failure the text so far stays, and a sentence on standard error says why it ends.",
     .rows = generate_rows,
     .takes_axes = true,
     .axis_offset = offsetof(struct generate_options, axis),
@@ -178,12 +225,16 @@ static int generate_main(int argc, char **argv)
         rc = plan_of_flags(&o, o.prompt ? o.prompt : from_file, &plan, &err);
     if (!rc) {
         st.stats = o.stats;
-        struct mb_session_options so = {.quiet = true, .no_warmup = true, .stop_at_once = true, .on_trial = take_answer, .user = &st};
+        const struct mb_text_sink text = {show_text, &st};
+        struct mb_session_options so = {.quiet = true, .no_warmup = true, .stop_at_once = true, .text = &text, .on_trial = take_answer, .user = &st};
         rc = mb_direct_run(plan, o.db, &so, &result, &err);
     }
+    if (st.shown.n_bytes > 0 && !st.ended)
+        end_text(&st);
     if (!rc && st.failure[0])
         rc = mb_fail(&err, MB_EFAILED, "%s", st.failure);
     free(from_file);
+    mb_strbuf_release(&st.shown);
     mb_plan_free(plan);
     return rc ? mb_complain(&mb_command_generate, &err) : mb_direct_exit(&result);
 }

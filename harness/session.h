@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/record.h"
+#include "base/text_sink.h"
 #include "harness/plan.h"
 
 struct mb_db;
@@ -24,6 +25,9 @@ struct mb_session_options {
     bool quiet;                /* no progress */
     bool no_warmup;
     bool stop_at_once;         /* the first Ctrl-C ends the repetition under way: nobody waits for a figure (generate) */
+    /** Optional: the text of the repetition under way as it is made. Costs the measured process a write(2) a token, so only for who is
+     *  watched by a person (generate). */
+    const struct mb_text_sink *text;
     /** Optional: each finished repetition, after it was stored. */
     void (*on_trial)(void *user, const struct mb_plan_cell *cell, const struct mb_record *record);
     void *user;

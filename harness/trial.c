@@ -32,6 +32,7 @@ struct mb_site {
     uint32_t *tokens;                 /* of the whole repetition, for the output hash */
     size_t n_tokens, cap_tokens;
     bool unstored;
+    const struct mb_text_sink *text;
     uint64_t n_prompt, n_gen;         /* sums of the repetition */
 };
 
@@ -133,6 +134,7 @@ int mb_site_open(struct mb_site **out, const struct mb_site_setup *setup, struct
     s->cell = *setup->cell;
     s->page = setup->page;
     s->unstored = setup->unstored;
+    s->text = setup->text;
     s->runner = setup->runner ? setup->runner : mb_runner_find(s->cell.runner);
     s->workload = setup->workload ? setup->workload : mb_workload_find(s->cell.workload);
     set_stage(s, MB_STAGE_OPEN);
@@ -259,6 +261,7 @@ static int prepare_next(struct mb_site *s, struct mb_request *rq, uint32_t index
     if (rc <= 0)
         return rc;
     rq->index = index;
+    rq->on_text = s->text;
     const struct mb_result empty = {.tokens = s->result.tokens, .cap_tokens = s->result.cap_tokens, .text = s->result.text,
                                     .cap_text = s->result.cap_text};
     s->result = empty;

@@ -32,6 +32,7 @@ struct mb_site_setup {
     uint32_t max_samples;
     bool cold;                    /* the first repetition will be a cold one: collectors start before loading */
     bool unstored;                /* the record is only looked at: no hash of the output */
+    const struct mb_text_sink *text; /* told the text of each token as it is made; NULL, as in whatever is measured: nobody asks */
     struct mb_worker_page *page;  /* told where we are; may be NULL */
     const struct mb_runner_ops *runner;     /* NULL: by cell->runner */
     const struct mb_workload_ops *workload; /* NULL: by cell->workload */

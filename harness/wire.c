@@ -22,12 +22,12 @@ json_t *mb_wire_open_command(const struct mb_site_setup *setup)
         json_decref(options);
         return NULL;
     }
-    return json_pack("{s:s, s:{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I}, s:s, s:s, s:I, s:I, s:b, s:b}", "do", "open", "cell", "axes", axes,
+    return json_pack("{s:s, s:{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I}, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "do", "open", "cell", "axes", axes,
                      "model_path", cell->model_path ? cell->model_path : "", "runner", cell->runner, "workload", cell->workload,
                      "options", options, "data_dir", text_or_null(cell->data_dir), "share_dir", text_or_null(cell->share_dir), "seed",
                      (json_int_t)cell->seed, "collect", setup->collect ? setup->collect : "", "root", setup->root ? setup->root : "",
                      "period_ns", (json_int_t)setup->period_ns, "max_samples", (json_int_t)setup->max_samples, "cold", (int)setup->cold, "unstored",
-                     (int)setup->unstored);
+                     (int)setup->unstored, "stream", (int)(setup->text != NULL));
 }
 
 json_t *mb_wire_trial_command(enum mb_trial_kind kind, uint32_t repetition)
@@ -62,10 +62,11 @@ static int read_open(json_t *json, struct mb_wire_command *c, struct mb_error *e
 {
     json_t *cell;
     json_int_t period_ns, max_samples;
-    int cold, unstored = 0;
+    int cold, unstored = 0, stream = 0;
     json_error_t why;
-    if (json_unpack_ex(json, &why, 0, "{s:o, s:s, s:s, s:I, s:I, s:b, s?b}", "cell", &cell, "collect", &c->setup.collect, "root", &c->setup.root,
-                       "period_ns", &period_ns, "max_samples", &max_samples, "cold", &cold, "unstored", &unstored))
+    if (json_unpack_ex(json, &why, 0, "{s:o, s:s, s:s, s:I, s:I, s:b, s?b, s?b}", "cell", &cell, "collect", &c->setup.collect, "root", &c->setup.root,
+                       "period_ns", &period_ns, "max_samples", &max_samples, "cold", &cold, "unstored", &unstored,
+                       "stream", &stream))
         return mb_fail(err, MB_EFORMAT, "command open: %s", why.text);
     if (period_ns <= 0 || max_samples < 0 || max_samples > UINT32_MAX)
         return mb_fail(err, MB_EFORMAT, "command open: period_ns or max_samples out of range");
@@ -73,6 +74,7 @@ static int read_open(json_t *json, struct mb_wire_command *c, struct mb_error *e
     c->setup.max_samples = (uint32_t)max_samples;
     c->setup.cold = cold != 0;
     c->setup.unstored = unstored != 0;
+    c->stream = stream != 0;
     c->setup.cell = &c->cell;
     return read_cell(cell, &c->cell, err);
 }

@@ -12,7 +12,7 @@
 #include "harness/trial.h"
 
 /* --- commands --- */
-json_t *mb_wire_open_command(const struct mb_site_setup *setup); /* cell, collect, root, period_ns, max_samples, cold */
+json_t *mb_wire_open_command(const struct mb_site_setup *setup); /* cell, collect, root, period_ns, max_samples, cold; stream: setup->text is there */
 json_t *mb_wire_trial_command(enum mb_trial_kind kind, uint32_t repetition);
 
 enum mb_wire_verb { MB_WIRE_OPEN, MB_WIRE_TRIAL };
@@ -20,6 +20,7 @@ struct mb_wire_command {
     enum mb_wire_verb verb;
     struct mb_cell cell;         /* OPEN; strings are the JSON's */
     struct mb_site_setup setup;  /* OPEN; .cell is &cell */
+    bool stream;                 /* OPEN: text goes to MB_WORKER_FD_TEXT while it is made */
     enum mb_trial_kind kind;     /* TRIAL */
     uint32_t repetition;
 };

@@ -1,9 +1,8 @@
 /*
  * worker.c - the child's side: one cell, in a process of its own. Reads a command a line on stdin, writes an answer a line on
- * descriptor 3 (worker_link.h has the numbers, wire.h the lines). It ends when stdin does: a thread watches for that, because the
+ * descriptor 3, and text while it is made on descriptor 5 where somebody asked for it (worker_link.h has the numbers, wire.h the lines). It ends when stdin does: a thread watches for that, because the
  * main one may be deep in a repetition when the parent dies; PR_SET_PDEATHSIG, set by the parent's fork, is the other half.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
 #include "harness/session.h"
 #include "harness/trial.h"
 #include "harness/wire.h"
@@ -24,6 +24,14 @@ struct worker {
     struct mb_worker_page *page;
     json_t *opened; /* the open command: owns the strings of the site's cell */
 };
+
+static bool put_text(void *unused, const char *bytes, size_t n_bytes)
+{
+    (void)unused;
+    return mb_write_all(MB_WORKER_FD_TEXT, bytes, n_bytes);
+}
+
+static const struct mb_text_sink text_pipe = {.put = put_text};
 
 static void *watch_stdin(void *unused)
 {
@@ -66,15 +74,10 @@ static int write_line(const json_t *json)
     if (!text)
         return MB_ENOMEM;
     const size_t n = strlen(text);
-    text[n] = '\n';
-    for (size_t done = 0; done <= n;) {
-        const ssize_t k = write(MB_WORKER_FD_ANSWER, text + done, n + 1 - done);
-        if (k < 0 && errno != EINTR)
-            break;
-        done += k > 0 ? (size_t)k : 0;
-    }
+    text[n] = '\n'; /* in place of the NUL */
+    const bool ok = mb_write_all(MB_WORKER_FD_ANSWER, text, n + 1);
     free(text);
-    return MB_OK;
+    return ok ? MB_OK : MB_EIO;
 }
 
 static json_t *do_open(struct worker *w, json_t *json, struct mb_wire_command *command, struct mb_error *err)
@@ -83,8 +86,13 @@ static json_t *do_open(struct worker *w, json_t *json, struct mb_wire_command *c
         mb_fail(err, MB_EINVAL, "the worker has its cell already");
         return NULL;
     }
+    if (command->stream && fcntl(MB_WORKER_FD_TEXT, F_GETFD) < 0) {
+        mb_fail(err, MB_EINVAL, "command open: no descriptor for the text");
+        return NULL;
+    }
     w->opened = json_incref(json);
     command->setup.page = w->page;
+    command->setup.text = command->stream ? &text_pipe : NULL;
     if (mb_site_open(&w->site, &command->setup, err))
         return NULL;
     struct mb_runner_facts facts;
@@ -141,6 +149,7 @@ int mb_worker_main(int argc, char **argv)
     }
     fcntl(MB_WORKER_FD_ANSWER, F_SETFD, FD_CLOEXEC);
     fcntl(MB_WORKER_FD_PAGE, F_SETFD, FD_CLOEXEC);
+    fcntl(MB_WORKER_FD_TEXT, F_SETFD, FD_CLOEXEC); /* where there is one */
     volunteer_for_oom();
     struct worker w = {.page = map_page()};
     if (start_watch())

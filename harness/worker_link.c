@@ -20,6 +20,7 @@
 #define FD_SPARE 10           /* the child moves its ends up here before they take their numbers */
 #define GRACE_NS 2000000000u  /* from the end of its pipe, or from "quit", to the end of the process */
 #define ANSWER_MOST_BYTES (1u << 30)
+#define READS_AT_ONCE 32      /* of 4 KiB: more than a pipe holds, so that what a dead worker left is taken, and an end for a live one */
 
 char *mb_worker_where(const struct mb_worker_page *page, char *buf, size_t cap)
 {
@@ -71,8 +72,10 @@ static void close_fd(int *fd)
 
 /* --- start ----------------------------------------------------------------------------------------------------- */
 
-/* Between fork and exec: only what signal-safety(7) allows. */
-static void become_worker(int fd_in, int fd_out, int fd_err, int fd_page, pid_t parent)
+enum { MOST_ENDS = MB_WORKER_FD_TEXT + 1 };
+
+/* Between fork and exec: only what signal-safety(7) allows. ends[i] becomes descriptor i; an end of -1 is the last and left out. */
+static void become_worker(const int ends[MOST_ENDS], pid_t parent)
 {
     char *const argv[] = {(char[]){"meltbench"}, (char[]){"worker"}, NULL};
     setpgid(0, 0); /* a terminal's Ctrl-C is for the parent, who decides */
@@ -87,14 +90,14 @@ static void become_worker(int fd_in, int fd_out, int fd_err, int fd_page, pid_t 
     sigset_t empty;
     sigemptyset(&empty);
     sigprocmask(SIG_SETMASK, &empty, NULL);
-    const int from[] = {fd_in, fd_err, fd_err, fd_out, fd_page}; /* become 0, 1, 2, 3, 4 */
-    int spare[5];
-    for (int i = 0; i < 5; i++)
-        spare[i] = fcntl(from[i], F_DUPFD, FD_SPARE);
-    for (int i = 0; i < 5; i++)
+    const int n = ends[MOST_ENDS - 1] < 0 ? MOST_ENDS - 1 : MOST_ENDS;
+    int spare[MOST_ENDS];
+    for (int i = 0; i < n; i++)
+        spare[i] = fcntl(ends[i], F_DUPFD, FD_SPARE);
+    for (int i = 0; i < n; i++)
         if (dup2(spare[i], i) < 0)
             _exit(125);
-    close_range(5, ~0u, 0);
+    close_range((unsigned)n, ~0u, 0);
     execv("/proc/self/exe", argv);
     static const char text[] = "cannot execute /proc/self/exe";
     if (write(2, text, sizeof(text) - 1) < 0)
@@ -102,13 +105,13 @@ static void become_worker(int fd_in, int fd_out, int fd_err, int fd_page, pid_t 
     _exit(127);
 }
 
-int mb_worker_spawn(struct mb_worker *w, struct mb_error *err)
+int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, struct mb_error *err)
 {
-    int in[2] = {-1, -1}, out[2] = {-1, -1}, errs[2] = {-1, -1}, page = -1, rc = MB_OK;
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, errs[2] = {-1, -1}, said[2] = {-1, -1}, page = -1, rc = MB_OK;
     *w = (struct mb_worker)MB_WORKER_NONE;
     /* Commands go through a socket, not a pipe, because only send(2) can refuse SIGPIPE. */
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) || pipe2(out, O_CLOEXEC) || pipe2(errs, O_CLOEXEC) ||
-        (page = memfd_create("meltbench-worker", MFD_CLOEXEC)) < 0 || ftruncate(page, sizeof(*w->page)))
+        (text && pipe2(said, O_CLOEXEC)) || (page = memfd_create("meltbench-worker", MFD_CLOEXEC)) < 0 || ftruncate(page, sizeof(*w->page)))
         goto fail;
     void *map = mmap(NULL, sizeof(*w->page), PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
     if (map == MAP_FAILED)
@@ -119,12 +122,15 @@ int mb_worker_spawn(struct mb_worker *w, struct mb_error *err)
     if (w->pid < 0)
         goto fail;
     if (w->pid == 0)
-        become_worker(in[1], out[1], errs[1], page, parent);
+        become_worker((const int[MOST_ENDS]){in[1], errs[1], errs[1], out[1], page, said[1]}, parent);
     w->fd_in = in[0];
     w->fd_out = out[0];
     w->fd_err = errs[0];
+    w->fd_text = said[0];
+    w->text = text;
     fcntl(w->fd_err, F_SETFL, O_NONBLOCK);
-    in[0] = out[0] = errs[0] = -1;
+    fcntl(w->fd_text, F_SETFL, O_NONBLOCK); /* where there is one */
+    in[0] = out[0] = errs[0] = said[0] = -1;
     goto out;
 fail:
     rc = mb_fail_errno(err, MB_EFAILED, "cannot start a worker process");
@@ -137,6 +143,7 @@ out:
         close_fd(&in[i]);
         close_fd(&out[i]);
         close_fd(&errs[i]);
+        close_fd(&said[i]);
     }
     close_fd(&page);
     return rc;
@@ -144,24 +151,41 @@ out:
 
 /* --- end ------------------------------------------------------------------------------------------------------- */
 
-/* Keep the last bytes that it wrote to stdout and stderr, printable. */
-static void take_stderr(struct mb_worker *w)
+/* The last bytes that it wrote to stdout and stderr, printable. */
+static bool keep_words(void *user, const char *chunk, size_t n)
+{
+    struct mb_worker *w = user;
+    const size_t n_new = n < MB_WORKER_STDERR_TAIL ? n : MB_WORKER_STDERR_TAIL;
+    const size_t n_keep = w->n_err_tail < MB_WORKER_STDERR_TAIL - n_new ? w->n_err_tail : MB_WORKER_STDERR_TAIL - n_new;
+    memmove(w->err_tail, w->err_tail + w->n_err_tail - n_keep, n_keep);
+    memcpy(w->err_tail + n_keep, chunk + n - n_new, n_new);
+    w->n_err_tail = n_keep + n_new;
+    for (size_t i = n_keep; i < w->n_err_tail; i++)
+        if (w->err_tail[i] < ' ' || w->err_tail[i] > '~') /* bytes >= 0x80 too: the reason must stay valid text */
+            w->err_tail[i] = w->err_tail[i] == '\n' || w->err_tail[i] == '\t' ? ' ' : '?';
+    w->err_tail[w->n_err_tail] = '\0';
+    return true;
+}
+
+/* What has come so far; the pipe is closed at its end, and when nobody takes it: false then. */
+static bool take_all(int *fd, const struct mb_text_sink *to)
 {
     char chunk[4096];
-    ssize_t n = 0;
-    while (w->fd_err >= 0 && (n = read(w->fd_err, chunk, sizeof(chunk))) > 0) {
-        const size_t n_new = (size_t)n < MB_WORKER_STDERR_TAIL ? (size_t)n : MB_WORKER_STDERR_TAIL;
-        const size_t n_keep = w->n_err_tail < MB_WORKER_STDERR_TAIL - n_new ? w->n_err_tail : MB_WORKER_STDERR_TAIL - n_new;
-        memmove(w->err_tail, w->err_tail + w->n_err_tail - n_keep, n_keep);
-        memcpy(w->err_tail + n_keep, chunk + (size_t)n - n_new, n_new);
-        w->n_err_tail = n_keep + n_new;
-        for (size_t i = n_keep; i < w->n_err_tail; i++)
-            if (w->err_tail[i] < ' ' || w->err_tail[i] > '~') /* bytes >= 0x80 too: the reason must stay valid text */
-                w->err_tail[i] = w->err_tail[i] == '\n' || w->err_tail[i] == '\t' ? ' ' : '?';
-        w->err_tail[w->n_err_tail] = '\0';
-    }
-    if (w->fd_err >= 0 && (n == 0 || (errno != EAGAIN && errno != EINTR)))
-        close_fd(&w->fd_err);
+    ssize_t n = 1;
+    bool taken = true;
+    for (int i = 0; i < READS_AT_ONCE && taken && *fd >= 0 && n > 0; i++)
+        if ((n = read(*fd, chunk, sizeof(chunk))) > 0)
+            taken = to->put(to->user, chunk, (size_t)n);
+    if (!taken || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        close_fd(fd);
+    return taken;
+}
+
+/* Words and text: whoever waits for the worker has to, because a full pipe keeps it from going on. false: nobody takes the text. */
+static bool take_said(struct mb_worker *w)
+{
+    take_all(&w->fd_err, &(const struct mb_text_sink){keep_words, w});
+    return take_all(&w->fd_text, w->text);
 }
 
 /* Wait for its end until @until_ns, then make it end. Returns the wait status. */
@@ -171,7 +195,7 @@ static int reap(struct mb_worker *w, uint64_t until_ns, bool *killed_here)
     pid_t got;
     *killed_here = false;
     while ((got = waitpid(w->pid, &status, WNOHANG)) == 0 && mb_clock_ns() < until_ns) {
-        take_stderr(w); /* a full pipe would keep it from ending */
+        take_said(w);
         mb_clock_sleep_until_ns(mb_clock_ns() + 1000000u);
     }
     if (got == 0) {
@@ -185,10 +209,11 @@ static int reap(struct mb_worker *w, uint64_t until_ns, bool *killed_here)
 
 static void release(struct mb_worker *w)
 {
-    take_stderr(w);
+    take_said(w);
     close_fd(&w->fd_in);
     close_fd(&w->fd_out);
     close_fd(&w->fd_err);
+    close_fd(&w->fd_text);
     if (w->page)
         munmap(w->page, sizeof(*w->page));
     w->page = NULL;
@@ -220,7 +245,7 @@ static int died(struct mb_worker *w, const char *what, struct mb_error *err)
     char how[120], where[120];
     bool killed;
     const int status = reap(w, what ? 0 : mb_clock_ns() + GRACE_NS, &killed);
-    take_stderr(w);
+    take_said(w);
     if (what)
         snprintf(how, sizeof(how), "%s", what);
     else if (killed)
@@ -295,7 +320,8 @@ static int wait_answer(struct mb_worker *w, uint64_t timeout_ns, struct mb_inter
 {
     const uint64_t until = mb_clock_ns() + timeout_ns;
     for (;;) {
-        struct pollfd p[3] = {{.fd = w->fd_out, .events = POLLIN}, {.fd = w->fd_err, .events = POLLIN}, {.fd = in ? in->fd : -1, .events = POLLIN}};
+        struct pollfd p[] = {{.fd = w->fd_out, .events = POLLIN}, {.fd = w->fd_err, .events = POLLIN}, {.fd = w->fd_text, .events = POLLIN},
+                             {.fd = in ? in->fd : -1, .events = POLLIN}};
         const uint64_t now = mb_clock_ns();
         if (now >= until) {
             char what[80];
@@ -303,15 +329,15 @@ static int wait_answer(struct mb_worker *w, uint64_t timeout_ns, struct mb_inter
             return died(w, what, err);
         }
         const uint64_t left_ms = (until - now + 999999u) / 1000000u;
-        if (poll(p, 3, left_ms > 3600000u ? 3600000 : (int)left_ms) < 0 && errno != EINTR)
+        if (poll(p, 4, left_ms > 3600000u ? 3600000 : (int)left_ms) < 0 && errno != EINTR)
             return mb_fail_errno(err, MB_EIO, "waiting for the worker");
-        if (p[1].revents)
-            take_stderr(w);
-        if (in && p[2].revents && mb_interrupt_count(in) >= 2) {
+        if (in && p[3].revents && mb_interrupt_count(in) >= 2) {
             mb_worker_kill(w);
             return mb_fail(err, MB_EINTR, "interrupted");
         }
         const int rc = p[0].revents ? read_answer(w, err) : 0;
+        if (rc >= 0 && !take_said(w)) /* after the answer: its text was written before it */
+            return died(w, "killed because nobody took its text", err);
         if (rc)
             return rc;
     }

@@ -3,7 +3,8 @@
  *
  * The worker is /proc/self/exe executed fresh with the argument "worker". Descriptors on its side:
  *   0 commands, one JSON object a line; when this end closes the worker ends   1, 2 both the stderr pipe, so that a chatty library
- *   disturbs nobody   3 answers, one JSON object a line   4 the shared page below. Everything else is closed.
+ *   disturbs nobody   3 answers, one JSON object a line   4 the shared page below   5 only where the parent wants text while it is made: that text,
+ *   raw bytes and nothing else, written before the answer that holds it. Everything else is closed.
  * Every ask has a time limit. Whatever goes wrong, the worker is dead and reaped when mb_worker_ask() returns an error.
  * Thread: the one that forked (PR_SET_PDEATHSIG watches the thread).
  */
@@ -19,10 +20,12 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/strbuf.h"
+#include "base/text_sink.h"
 #include "harness/interrupt.h"
 
 #define MB_WORKER_FD_ANSWER 3
 #define MB_WORKER_FD_PAGE 4
+#define MB_WORKER_FD_TEXT 5
 #define MB_WORKER_STDERR_TAIL 400u
 
 enum mb_worker_stage { MB_STAGE_IDLE, MB_STAGE_OPEN, MB_STAGE_TRIAL, MB_STAGE_READ /* after the timed region */ };
@@ -37,16 +40,19 @@ struct mb_worker_page {
 
 struct mb_worker {
     pid_t pid;                /* 0 = none */
-    int fd_in, fd_out, fd_err;/* parent's ends; -1 = closed */
+    int fd_in, fd_out, fd_err, fd_text; /* parent's ends; -1 = closed */
+    const struct mb_text_sink *text; /* who takes what comes from fd_text */
     struct mb_worker_page *page;
     struct mb_strbuf line;    /* of the answer under way */
     char err_tail[MB_WORKER_STDERR_TAIL + 1];
     size_t n_err_tail;
 };
 
-#define MB_WORKER_NONE {.pid = 0, .fd_in = -1, .fd_out = -1, .fd_err = -1}
+#define MB_WORKER_NONE {.pid = 0, .fd_in = -1, .fd_out = -1, .fd_err = -1, .fd_text = -1}
 
-int mb_worker_spawn(struct mb_worker *w, struct mb_error *err) MB_MUST_CHECK;
+/** mb_worker_spawn() - @text: takes what the worker says on descriptor 5 while it is asked, all of it before mb_worker_ask() returns,
+ *  also when it died; outlives the worker. NULL: the worker has no such descriptor. */
+int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, struct mb_error *err) MB_MUST_CHECK;
 
 /**
  * mb_worker_ask() - send @command, wait for one answer (new reference in *answer).
@@ -54,7 +60,7 @@ int mb_worker_spawn(struct mb_worker *w, struct mb_error *err) MB_MUST_CHECK;
  * @timeout_ns  from now; then the worker is killed
  * @in          second interrupt: the worker is killed at once and MB_EINTR returned. May be NULL.
  * Returns: MB_OK; MB_EINTR; MB_EFAILED with what killed it, and where it was: "killed by SIGSEGV in decode, after token 3 of
- * request 0; its last words: ..."; MB_ENOMEM, MB_EIO for troubles of the parent.
+ * request 0; its last words: ...", also when nobody took its text; MB_ENOMEM, MB_EIO for troubles of the parent.
  */
 int mb_worker_ask(struct mb_worker *w, const json_t *command, uint64_t timeout_ns, struct mb_interrupt *in, json_t **answer,
                   struct mb_error *err) MB_MUST_CHECK;

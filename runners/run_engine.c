@@ -188,12 +188,33 @@ static int engine_prepare(void *state, const struct mb_request *rq, struct mb_er
     return rq->chat ? prepare_chat_turn(st, rq, err) : MB_OK;
 }
 
+struct shown { /* the text as far as it is made */
+    const struct eng_model *model;
+    const struct mb_text_sink *to;
+    struct mb_result *rs; /* its text is written here first, and once more at the end: the same bytes */
+    size_t n_bytes;
+};
+
+static bool show_token(void *user, int32_t id)
+{
+    struct shown *s = user;
+    char *const at = s->rs->text + s->n_bytes;
+    size_t n;
+    if (eng_detokenize(s->model, &id, 1, ENG_DETOKENIZE_SPECIAL, at, s->rs->cap_text - s->n_bytes, &n, NULL))
+        return true; /* no room, no text: the error of the whole says so at the end */
+    s->n_bytes += n;
+    return n == 0 || s->to->put(s->to->user, at, n);
+}
+
 static int run_generate(struct engine_state *st, const struct mb_request *rq, struct mb_result *rs, struct eng_error *e)
 {
+    struct shown shown = {.model = st->model, .to = rq->on_text, .rs = rs};
     struct eng_generate_request g = {
         .max_gen = rq->max_gen,
         .ignore_eos = rq->ignore_eos,
         .sampling = {.temperature = rq->temperature, .top_p = rq->top_p, .top_k = rq->top_k, .seed = rq->seed},
+        .on_token = rq->on_text ? show_token : NULL,
+        .user = &shown,
     };
     if (rq->n_prompt) {
         g.ids = st->prompt;

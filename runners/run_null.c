@@ -23,8 +23,8 @@
 #define OOM_STEP_BYTES (1u << 20)
 #define OOM_ROOM_BYTES (64u << 20)
 
-enum null_fail { FAIL_NONE, FAIL_CRASH, FAIL_ABORT, FAIL_EXIT, FAIL_OOM, FAIL_HANG, FAIL_NAN, FAIL_ERROR, FAIL_KILL, FAIL_N };
-static const char *const fail_names[FAIL_N] = {"none", "crash", "abort", "exit", "oom", "hang", "nan", "error", "kill"};
+enum null_fail { FAIL_NONE, FAIL_CRASH, FAIL_ABORT, FAIL_EXIT, FAIL_OOM, FAIL_HANG, FAIL_NAN, FAIL_ERROR, FAIL_KILL, FAIL_MUTE, FAIL_N };
+static const char *const fail_names[FAIL_N] = {"none", "crash", "abort", "exit", "oom", "hang", "nan", "error", "kill", "mute"};
 
 struct null_script {
     double load_us, tokenize_us, prefill_us, prompt_token_us, token_us, detokenize_us, score_us;
@@ -65,7 +65,7 @@ static int parse_fail(struct null_script *script, const char *value, size_t n, s
         if (strlen(fail_names[kind]) == n_kind && strncmp(fail_names[kind], value, n_kind) == 0)
             script->fail = (enum null_fail)kind;
     if (script->fail == FAIL_NONE)
-        return mb_fail(err, MB_EINVAL, "null script: fail=%.*s: expected crash, abort, exit, oom, hang, nan, error or kill, with @open or @N",
+        return mb_fail(err, MB_EINVAL, "null script: fail=%.*s: expected crash, abort, exit, oom, hang, nan, error, kill or mute, with @open or @N",
                        (int)n, value);
     script->fail_trial = 0;
     if (!at)
@@ -201,6 +201,7 @@ static int fail_now(enum null_fail kind, struct mb_error *err)
     case FAIL_NAN: /* what any runner must do with a logit that is no number */
         return isnan(log(-1.0)) ? mb_fail(err, MB_EFAILED, "NaN in the logits (scripted)") : MB_EFAILED;
     case FAIL_ERROR:
+    case FAIL_MUTE:
     case FAIL_NONE:
     case FAIL_N:
         break;
@@ -274,27 +275,40 @@ static double fraction_of_text(const char *text, uint64_t seed)
     return mb_rng_unit(&rng);
 }
 
+/* The text of a token is its id and a space; what does not fit is cut. */
+static bool say_token(const struct null_state *s, const struct mb_request *rq, struct mb_result *rs, uint32_t i, size_t *n_text)
+{
+    char piece[16];
+    const size_t n = (size_t)snprintf(piece, sizeof(piece), "%u ", rs->tokens[i]);
+    if (!rs->text || rs->cap_text - *n_text <= n)
+        return true;
+    memcpy(rs->text + *n_text, piece, n + 1);
+    *n_text += n;
+    return !rq->on_text || must_fail(s, s->trial, i) || rq->on_text->put(rq->on_text->user, piece, n);
+}
+
 static int run_generate(struct null_state *s, const struct mb_request *rq, struct mb_result *rs, const struct mb_event_sink *events,
                         struct mb_error *err)
 {
     uint32_t n_gen = rq->max_gen;
+    size_t n_text = 0;
     if (!rq->ignore_eos && s->script.stop > 0 && s->script.stop < n_gen)
         n_gen = (uint32_t)s->script.stop;
     if (n_gen > rs->cap_tokens)
         n_gen = (uint32_t)rs->cap_tokens;
     for (uint32_t i = 0; i < n_gen; i++) {
-        if (must_fail(s, s->trial, i))
+        if (must_fail(s, s->trial, i) && s->script.fail != FAIL_MUTE)
             return fail_now(s->script.fail, err);
         wait_us(s, s->script.token_us);
         rs->tokens[i] = i + 1;
         stamp(events, MB_EVENT_TOKEN, rq, i, i + 1);
+        if (!say_token(s, rq, rs, i, &n_text))
+            return mb_fail(err, MB_EIO, "nobody takes the text");
     }
     rs->n_gen = n_gen;
     rs->stopped_at_eos = n_gen < rq->max_gen;
     stamp(events, MB_EVENT_DETOKENIZE_BEGIN, rq, 0, 0);
     wait_us(s, s->script.detokenize_us);
-    if (rs->text && rs->cap_text > 0)
-        snprintf(rs->text, rs->cap_text, "%u tokens", n_gen);
     stamp(events, MB_EVENT_DETOKENIZE_END, rq, 0, 0);
     return MB_OK;
 }

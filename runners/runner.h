@@ -2,7 +2,7 @@
  * runner.h - how a request is executed. A runner is one const struct in a file named after it, listed in runners.def.
  *
  * Call order: probe; open once per cell; then per request (prepare, run); reset between trials; close.
- * Only run() is inside the timed region of its request: it allocates nothing and prints nothing.
+ * Only run() is inside the timed region of its request: it allocates nothing and prints nothing (rq->on_text is who prints).
  */
 #ifndef MB_RUNNERS_RUNNER_H
 #define MB_RUNNERS_RUNNER_H

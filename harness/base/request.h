@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text_sink.h"
+
 enum mb_request_kind {
     MB_REQUEST_GENERATE, /* prompt in, tokens out */
     MB_REQUEST_SCORE,    /* log-likelihood of continuation after context */
@@ -32,6 +34,8 @@ struct mb_request {
     float top_p;           /* 1: off */
     uint32_t top_k;        /* 0: off */
     uint64_t seed;
+    const struct mb_text_sink *on_text; /* set by the harness, NULL in whatever is measured: the text of each token as soon as it is known,
+                                         * together exactly result->text; put() in the timed region costs a write */
 
     /* SCORE: tokens of cont = encode(context + continuation) beyond encode(context) (lm-eval's rule) */
     const char *context, *continuation;

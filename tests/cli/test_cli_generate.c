@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli_process.h"
 #include "cli_scene.h"
 
 #define GENERATE "\"$MB\" generate -m $TINY -t 1 "
@@ -184,64 +184,29 @@ static void a_database_only_when_it_is_named(void **state)
     free(kept);
 }
 
-/* The worker of a process, or 0. */
-static pid_t child_of(pid_t parent)
-{
-    char path[64];
-    int child = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%d", &child) != 1)
-        child = 0;
-    if (f)
-        fclose(f);
-    return child;
-}
-
-static bool is_running(pid_t pid)
-{
-    char path[64], state = 'X';
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'X';
-    if (f)
-        fclose(f);
-    return state != 'X' && state != 'Z';
-}
-
 static void one_ctrl_c_ends_it_and_its_worker(void **state)
 {
     (void)state;
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        setpgid(0, 0); /* as a shell does for a job */
-        assert_non_null(freopen("c.out", "w", stdout));
-        assert_non_null(freopen("c.err", "w", stderr));
-        execl(MB_BINARY_DIR "/meltbench", "meltbench", "generate", "-m", "tiny.gguf", "-p", "hello", "-n", "190000", "--ignore-eos", "-t", "1", (char *)NULL);
-        _exit(127);
-    }
-    pid_t worker = 0;
-    for (int i = 0; i < 1000 && !worker; i++) {
-        usleep(20000);
-        worker = child_of(pid);
-    }
-    assert_true(worker > 0);
-    usleep(300000); /* into the generation: it takes minutes */
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
-    kill(-pid, SIGINT);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 130);
-    for (int i = 0; i < 500 && is_running(worker); i++)
-        usleep(10000);
-    assert_false(is_running(worker));
-    struct cli said = sh("cat c.out; cat c.err >&2");
-    assert_string_equal(said.out, "");
-    assert_string_equal(said.err, "meltbench: interrupted\n");
-    cli_free(&said);
+    struct cli_process p = process_start(GENERATE "-p hello -n 190000 --ignore-eos"); /* it takes minutes */
+    char first[2];
+    const pid_t worker = process_worker(&p);
+    process_read(&p, first, 1);
+    assert_true(process_is_running(&p));
+    kill(-p.pid, SIGINT);
+    char *rest = NULL; /* whatever was said until then, and a newline */
+    size_t cap = 0;
+    FILE *out = fdopen(p.out, "r");
+    assert_non_null(out);
+    const ssize_t n = getdelim(&rest, &cap, '\0', out);
+    assert_true(n > 0 && rest[n - 1] == '\n');
+    free(rest);
+    fclose(out);
+    p.out = -1;
+    assert_int_equal(process_wait(&p), 130);
+    assert_true(process_ends(worker));
+    char *said = sh_text("cat process.err");
+    assert_string_equal(said, "meltbench: interrupted\n");
+    free(said);
 }
 
 /* Neither process of generate, the one that reads the flags and the one that computes, loads what it has no use for. */

@@ -103,6 +103,22 @@ static void self_speculation_with_8_bit_activations_changes_nothing(void **state
     free(drafted);
 }
 
+/* The model goes on with emoji of three tokens and ends inside one: shown as stored, each byte of what was cut replaced. */
+static void characters_of_several_tokens_are_shown_whole(void **state)
+{
+    (void)state;
+    if (!scene_is_set())
+        skip();
+    setenv("PROMPT", "Emoji: \xf0\x9f\x98\x80 \xf0\x9f\x98\x83 \xf0\x9f\x98\x84 \xf0\x9f\x98\x81 \xf0\x9f\x98\x80 \xf0\x9f\x98\x83", 1);
+    char *text = sh_text("\"$MB\" generate -m \"$MODEL\" -t 2 -n 23 --ignore-eos --db emoji.db -p \"$PROMPT\"");
+    char *stored = sh_text("sqlite3 emoji.db 'SELECT given FROM answer'");
+    assert_string_equal(text, stored);
+    assert_non_null(strstr(text, "\xf0\x9f\x91\xa9\xf0\x9f\x91\xa8"));
+    assert_non_null(strstr(text, "\xef\xbf\xbd\n"));
+    free(text);
+    free(stored);
+}
+
 struct golden_scores { double acc, acc_norm, ll[20]; };
 
 /* Of the first 20 questions: shares, and the greatest log-likelihood of each. */
@@ -197,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_texts_are_llama_cpps),
         cmocka_unit_test(a_chat_turn_is_the_templates),
+        cmocka_unit_test(characters_of_several_tokens_are_shown_whole),
         cmocka_unit_test(self_speculation_with_8_bit_activations_changes_nothing),
         cmocka_unit_test(scores_are_lm_evals),
         cmocka_unit_test(perplexity_is_llama_cpps),

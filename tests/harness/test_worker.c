@@ -39,6 +39,14 @@ static int misbehave(const char *how)
         close(MB_WORKER_FD_ANSWER);
         pause();
     }
+    if (strcmp(how, "talks") == 0 || strcmp(how, "floods") == 0) {
+        do { /* pieces of no size in particular, with a zero byte among them */
+            for (size_t i = 1; i < 8; i++)
+                if (write(MB_WORKER_FD_TEXT, "ab\0defg", i) < 0)
+                    return 6;
+        } while (how[0] == 'f');
+        return dprintf(MB_WORKER_FD_ANSWER, "{}\n") == 3 && pause();
+    }
     if (strcmp(how, "fds") == 0) { /* which descriptors did it get? */
         int n = dprintf(MB_WORKER_FD_ANSWER, "{\"open\": [");
         for (int fd = 0, first = 1; fd < 256; fd++)
@@ -53,7 +61,7 @@ static int misbehave(const char *how)
     return 7;
 }
 
-static struct mb_worker spawn(const char *how)
+static struct mb_worker spawn_with(const char *how, const struct mb_text_sink *text)
 {
     struct mb_worker w;
     struct mb_error err = {0};
@@ -61,8 +69,33 @@ static struct mb_worker spawn(const char *how)
         setenv("MB_TEST_WORKER", how, 1);
     else
         unsetenv("MB_TEST_WORKER");
-    assert_int_equal(mb_worker_spawn(&w, &err), MB_OK);
+    assert_int_equal(mb_worker_spawn(&w, text, &err), MB_OK);
     return w;
+}
+
+static struct mb_worker spawn(const char *how)
+{
+    return spawn_with(how, NULL);
+}
+
+struct heard { /* what a worker said while it was asked */
+    char bytes[400000];
+    size_t n, n_most; /* n_most: nobody listens after so many */
+};
+
+static bool hear(void *user, const char *bytes, size_t n)
+{
+    struct heard *h = user;
+    assert_true(h->n + n <= sizeof(h->bytes));
+    memcpy(h->bytes + h->n, bytes, n);
+    h->n += n;
+    return h->n <= h->n_most;
+}
+
+static bool hear_nothing(void *user, const char *bytes, size_t n)
+{
+    (void)user, (void)bytes, (void)n;
+    return true;
 }
 
 /* The sentence that an ask ends with; "" when it was answered. The worker must be gone then. */
@@ -125,16 +158,15 @@ static void a_silent_worker_times_out(void **state)
     mb_worker_kill(&w);
 }
 
-static void a_worker_inherits_five_descriptors_and_leads_its_group(void **state)
+static void inherits(const struct mb_text_sink *text, const char *descriptors)
 {
-    (void)state;
     const int leak = dup2(STDOUT_FILENO, 57); /* a descriptor without close-on-exec must not get through either */
-    struct mb_worker w = spawn("fds");
+    struct mb_worker w = spawn_with("fds", text);
     struct mb_error err = {0};
     json_t *answer, *command = json_object();
     assert_int_equal(mb_worker_ask(&w, command, 20ull * SECOND_NS, NULL, &answer, &err), MB_OK);
     char *open_fds = json_dumps(json_object_get(answer, "open"), JSON_COMPACT);
-    assert_string_equal(open_fds, "[0,1,2,3,4]");
+    assert_string_equal(open_fds, descriptors);
     assert_int_equal(json_integer_value(json_object_get(answer, "group")), json_integer_value(json_object_get(answer, "pid")));
     assert_int_equal(json_integer_value(json_object_get(answer, "pid")), w.pid);
     free(open_fds);
@@ -144,14 +176,109 @@ static void a_worker_inherits_five_descriptors_and_leads_its_group(void **state)
     mb_worker_kill(&w);
 }
 
+static void a_worker_inherits_its_descriptors_and_leads_its_group(void **state)
+{
+    (void)state;
+    inherits(NULL, "[0,1,2,3,4]"); /* whatever is measured: nowhere to say its text */
+    inherits(&(const struct mb_text_sink){.put = hear_nothing}, "[0,1,2,3,4,5]");
+}
+
 /* Opens the null script in a real worker. */
-static void open_null(struct mb_worker *w, struct campaign *c, const char *script)
+static void open_null_with(struct mb_worker *w, struct campaign *c, const char *script, const struct mb_text_sink *text)
 {
     const struct campaign_cell cell = {script, 4, 1, NULL};
     campaign_open(c, &cell, 1);
-    const struct mb_site_setup setup = {.cell = &c->cells[0].cell, .collect = "", .root = "", .period_ns = 1000000, .max_samples = 10};
-    *w = spawn(NULL);
+    const struct mb_site_setup setup = {.cell = &c->cells[0].cell, .collect = "", .root = "", .period_ns = 1000000, .max_samples = 10, .text = text};
+    *w = spawn_with(NULL, text);
     assert_string_equal(ask(w, mb_wire_open_command(&setup), 20ull * SECOND_NS), "");
+}
+
+static void open_null(struct mb_worker *w, struct campaign *c, const char *script)
+{
+    open_null_with(w, c, script, NULL);
+}
+
+static void what_a_worker_says_is_heard_before_its_answer_is(void **state)
+{
+    (void)state;
+    static struct heard h;
+    static const char all[] = "aabab\0ab\0dab\0deab\0defab\0defg";
+    struct mb_worker w = spawn_with("talks", &(const struct mb_text_sink){hear, &h});
+    h = (struct heard){.n_most = sizeof(h.bytes)};
+    assert_string_equal(ask(&w, json_object(), 20ull * SECOND_NS), "");
+    assert_int_equal(h.n, sizeof(all) - 1);
+    assert_memory_equal(h.bytes, all, h.n);
+    mb_worker_kill(&w);
+}
+
+static void a_worker_that_nobody_hears_is_killed(void **state)
+{
+    (void)state;
+    static struct heard h;
+    static const char reason[] = "killed because nobody took its text between repetitions";
+    const struct mb_text_sink text = {hear, &h};
+    struct mb_worker w = spawn_with("floods", &text);
+    h = (struct heard){.n_most = 1000};
+    assert_string_equal(ask(&w, json_object(), 20ull * SECOND_NS), reason);
+    w = spawn_with("talks", &text); /* with an answer, or without one yet */
+    h = (struct heard){.n_most = 10};
+    assert_string_equal(ask(&w, json_object(), 20ull * SECOND_NS), reason);
+}
+
+static bool hear_slowly(void *user, const char *bytes, size_t n)
+{
+    mb_clock_sleep_until_ns(mb_clock_ns() + 1000000); /* the pipe is full again by then */
+    return hear_nothing(user, bytes, n);
+}
+
+static void a_worker_that_never_stops_talking_times_out(void **state)
+{
+    (void)state;
+    struct mb_worker w = spawn_with("floods", &(const struct mb_text_sink){.put = hear_slowly});
+    assert_string_equal(ask(&w, json_object(), SECOND_NS / 5), "timed out after 0.2 s between repetitions");
+}
+
+static void the_real_worker_says_its_text(void **state)
+{
+    (void)state;
+    static struct heard h;
+    const struct mb_text_sink text = {hear, &h};
+    struct mb_worker w;
+    struct campaign c;
+    h = (struct heard){.n_most = sizeof(h.bytes)};
+    open_null_with(&w, &c, "null:token_us=10,fail=crash@1,fail_token=2", &text);
+    assert_string_equal(ask(&w, mb_wire_trial_command(MB_TRIAL_MEASURED, 0), 20ull * SECOND_NS), "");
+    assert_int_equal(h.n, 8);
+    assert_memory_equal(h.bytes, "1 2 3 4 ", 8);
+    assert_string_equal(ask(&w, mb_wire_trial_command(MB_TRIAL_MEASURED, 1), 20ull * SECOND_NS), "killed by SIGSEGV in decode of request 0, after token 1");
+    assert_int_equal(h.n, 12); /* what it said before it died */
+    assert_memory_equal(h.bytes + 8, "1 2 ", 4);
+    campaign_close(&c);
+}
+
+static void text_without_a_descriptor_is_refused(void **state)
+{
+    (void)state;
+    const struct campaign_cell cell = {"null:token_us=10", 4, 1, NULL};
+    const struct mb_text_sink text = {.put = hear_nothing};
+    struct campaign c;
+    campaign_open(&c, &cell, 1);
+    const struct mb_site_setup setup = {.cell = &c.cells[0].cell, .collect = "", .root = "", .period_ns = 1000000, .max_samples = 10, .text = &text};
+    struct mb_worker w = spawn(NULL);
+    struct mb_error err = {0};
+    struct mb_runner_facts facts;
+    json_t *answer, *command = mb_wire_open_command(&setup);
+    assert_int_equal(mb_worker_ask(&w, command, 20ull * SECOND_NS, NULL, &answer, &err), MB_OK);
+    assert_int_equal(mb_wire_read_facts(answer, &facts, &err), MB_EINVAL);
+    assert_string_equal(err.text, "command open: no descriptor for the text");
+    json_decref(answer);
+    json_object_set_new(command, "stream", json_string("yes"));
+    assert_int_equal(mb_worker_ask(&w, command, 20ull * SECOND_NS, NULL, &answer, &err), MB_OK);
+    assert_int_equal(mb_wire_read_facts(answer, &facts, &err), MB_EFORMAT);
+    json_decref(answer);
+    json_decref(command);
+    mb_worker_quit(&w);
+    campaign_close(&c);
 }
 
 static void the_real_worker_answers_bad_commands_with_an_error(void **state)
@@ -300,7 +427,12 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_that_breaks_the_protocol_is_killed_and_named),
         cmocka_unit_test(a_silent_worker_times_out),
-        cmocka_unit_test(a_worker_inherits_five_descriptors_and_leads_its_group),
+        cmocka_unit_test(a_worker_inherits_its_descriptors_and_leads_its_group),
+        cmocka_unit_test(what_a_worker_says_is_heard_before_its_answer_is),
+        cmocka_unit_test(a_worker_that_nobody_hears_is_killed),
+        cmocka_unit_test(a_worker_that_never_stops_talking_times_out),
+        cmocka_unit_test(the_real_worker_says_its_text),
+        cmocka_unit_test(text_without_a_descriptor_is_refused),
         cmocka_unit_test(the_real_worker_answers_bad_commands_with_an_error),
         cmocka_unit_test(a_record_crosses_the_wire),
         cmocka_unit_test(the_end_of_stdin_ends_a_worker_in_mid_repetition),

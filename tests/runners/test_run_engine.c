@@ -201,6 +201,43 @@ static void it_reports_what_it_holds(void **state)
     engine_rig_close(&drafting);
 }
 
+struct told { char text[400]; size_t n, n_puts, n_most; };
+
+static bool tell(void *user, const char *bytes, size_t n)
+{
+    struct told *t = user;
+    assert_true(t->n + n < sizeof(t->text));
+    memcpy(t->text + t->n, bytes, n);
+    t->n += n;
+    return ++t->n_puts < t->n_most;
+}
+
+/* Token by token, also where several were accepted together; the whole comes once more in the result. */
+static void text_is_told_while_it_is_made(void **state)
+{
+    (void)state;
+    static const char *const exits[] = {"none", "verify:layer=1,draft=3"};
+    for (size_t i = 0; i < 2; i++) {
+        struct engine_rig r;
+        struct told told = {.n_most = 100};
+        const struct mb_text_sink sink = {tell, &told};
+        struct mb_request rq = eight;
+        rq.on_text = &sink;
+        rq.max_gen = 40;
+        engine_rig_open(&r, 128, MB_OK, "early_exit", exits[i], NULL);
+        assert_int_equal(engine_rig_run(&r, &rq), MB_OK);
+        assert_int_equal(told.n_puts, 40);
+        assert_memory_equal(told.text, r.text, told.n); /* zero bytes included */
+        assert_int_equal(r.text[told.n], '\0');
+        told = (struct told){.n_most = 3};
+        r.ops->reset(r.state);
+        assert_int_not_equal(engine_rig_run(&r, &rq), MB_OK);
+        assert_non_null(strstr(r.err.text, "after 3 tokens"));
+        assert_int_equal(told.n_puts, 3);
+        engine_rig_close(&r);
+    }
+}
+
 static void closing_is_safe_at_every_stage(void **state)
 {
     (void)state;
@@ -242,6 +279,7 @@ int main(void)
         cmocka_unit_test(reset_makes_the_next_trial_like_the_first),
         cmocka_unit_test(two_at_once_do_not_meet),
         cmocka_unit_test(it_reports_what_it_holds),
+        cmocka_unit_test(text_is_told_while_it_is_made),
         cmocka_unit_test(closing_is_safe_at_every_stage),
         cmocka_unit_test(a_full_cache_is_an_error_and_the_next_request_is_not),
     };

@@ -98,7 +98,7 @@ static void times_are_kept_in_every_phase(void **state)
     assert_in_range(stamp_of(&r, MB_EVENT_REQUEST_END, 0) - begin, 14 * MS, 1400 * MS); /* ms, not s or us */
     assert_int_equal(r.result.n_gen, 5);
     assert_int_equal(r.result.n_prompt, 10);
-    assert_string_equal(r.result.text, "5 tokens");
+    assert_string_equal(r.result.text, "1 2 3 4 5 ");
     assert_false(r.result.stopped_at_eos);
     rig_close(&r);
 }
@@ -218,7 +218,7 @@ static void the_grammar_is_strict_and_helps(void **state)
         {"null:token_us=1x", "null script: token_us=1x: expected a number from 0 to 6e+08"},
         {"null:token_us=11111111111111111111111111111111111111111", NULL},
         {"null:jitter=1", "null script: jitter=1: expected a number from 0 to 0.9"},
-        {"null:fail=explode@2", "null script: fail=explode@2: expected crash, abort, exit, oom, hang, nan, error or kill, with @open or @N"},
+        {"null:fail=explode@2", "null script: fail=explode@2: expected crash, abort, exit, oom, hang, nan, error, kill or mute, with @open or @N"},
         {"null:fail=crash@", "null script: fail=crash@: after @ comes 'open' or the trial's number since opening, from 0"},
         {"null:fail=crash@-1", NULL},
         {"null:fail=crash@99999999999999999999", NULL},
