@@ -167,13 +167,13 @@ static bool keep_words(void *user, const char *chunk, size_t n)
     return true;
 }
 
-/* What has come so far; the pipe is closed at its end, and when nobody takes it: false then. */
+/* What has come so far (a short read has emptied the pipe); it is closed at its end, and when nobody takes it: false then. */
 static bool take_all(int *fd, const struct mb_text_sink *to)
 {
     char chunk[4096];
-    ssize_t n = 1;
+    ssize_t n = sizeof(chunk);
     bool taken = true;
-    for (int i = 0; i < READS_AT_ONCE && taken && *fd >= 0 && n > 0; i++)
+    for (int i = 0; i < READS_AT_ONCE && taken && *fd >= 0 && n == sizeof(chunk); i++)
         if ((n = read(*fd, chunk, sizeof(chunk))) > 0)
             taken = to->put(to->user, chunk, (size_t)n);
     if (!taken || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
