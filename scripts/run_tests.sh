@@ -2,13 +2,17 @@
 # run_tests.sh BUILD_DIR [WANT] [NOT] - run the cmocka binaries of BUILD_DIR/tests.list whose line "name [labels]" matches the regular
 # expression WANT and not NOT, two at a time, and count test functions. Prints every failure and every skip with its reason; last line: "passed failed skipped". Exit 1 on a failure.
 # MB_TEST_EMULATOR is put in front of each binary (qemu-aarch64 for the Arm build).
+# With --names in front: only print the names of those binaries.
 set -u
+list_only=false
+if [ "${1:-}" = --names ]; then list_only=true; shift; fi
 build=$1 want=${2:-.} not=${3:-^$}
-logs=$build/test-logs
-rm -rf "$logs" && mkdir -p "$logs"
 
 names=$(awk -v want="$want" -v skip="$not" 'NF && $0 ~ want && $0 !~ skip { print $1 }' "$build/tests.list")
 [ -n "$names" ] || { echo "run_tests.sh: no test in $build/tests.list matches '$want'" >&2; exit 1; }
+if $list_only; then printf '%s\n' "$names"; exit 0; fi
+logs=$build/test-logs
+rm -rf "$logs" && mkdir -p "$logs"
 
 run_one() { # build logs name
   timeout 900 ${MB_TEST_EMULATOR:-} "$1/tests/$3" >"$2/$3.log" 2>&1

@@ -25,13 +25,20 @@ fi
 golden='[[,]golden'                                      # label: needs real data or the real model, Release only
 arm_tests='^test_(types|types_golden|types_quality|types_expand|kernels|vector|matmul|pool|forward) ' # the engine's own arithmetic
 passed=0 failed=0 skipped=0
+# Everything when every test is wanted, else those tests: the command line, which no test with threads starts, is not built three times.
+build_wanted() { # build want not
+  local targets=all
+  if [ "$2" != . ]; then targets=$("$top/scripts/run_tests.sh" --names "$1" "$2" "$3"); fi
+  # shellcheck disable=SC2086
+  cmake --build "$1" -j "$jobs" --target $targets
+}
 # stage NAME BUILD_DIR WANT NOT cmake-options...: WANT and NOT as in run_tests.sh
 stage() {
   local name=$1 build=$2 want=$3 not=$4 log counts
   shift 4
   log=$(mktemp)
   say "$name: build in $build"
-  if ! { cmake -S "$top" -B "$build" -DMB_TESTS=ON "$@" && cmake --build "$build" -j "$jobs"; } >"$log" 2>&1; then
+  if ! { cmake -S "$top" -B "$build" -DMB_TESTS=ON "$@" && build_wanted "$build" "$want" "$not"; } >"$log" 2>&1; then
     tail -n 40 "$log"
     echo "-- $name: the build failed, whole log: $log"
     failed=$((failed + 1))
