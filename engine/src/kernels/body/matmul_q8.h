@@ -14,6 +14,7 @@
 #ifndef ENG_KERNELS_BODY_MATMUL_Q8_H
 #define ENG_KERNELS_BODY_MATMUL_Q8_H
 
+#include "kernels/body/dots.h"
 #include "kernels/body/tiles.h"
 
 #define MAGIC 12582912.0f   /* 1.5 2^23 */
@@ -24,7 +25,7 @@ struct kind {
     bool has_min;
 };
 
-ENG_INLINE size_t record_bytes(struct kind k) /* 32 expanded columns of a panel: u8 [8 groups][16 rows][4], d [16] per span, m likewise */
+ENG_INLINE size_t record_bytes(struct kind k) /* 32 expanded columns of a panel: codes (dots.h), d [16] per span, m likewise */
 {
     return 512 + (k.has_min ? 2u : 1u) * 64u * (32u / (unsigned)k.span);
 }
@@ -132,7 +133,8 @@ ENG_INLINE void expand_panel_q8(const struct eng_panel_format *f, const struct e
             load_scales(f, block, s, d, m);
             ENG_UNROLL
             for (int g = 0; g < 8; g++)
-                vi_store(record + 64 * g, f->offset == tile_offset(f) ? code[g] : vi_add_bytes(code[g], tile_offset(f) - dot_offset(f)));
+                code[g] = f->offset == tile_offset(f) ? code[g] : vi_add_bytes(code[g], tile_offset(f) - dot_offset(f));
+            dot_store(record, code);
             ENG_UNROLL
             for (int h = 0; h < 32 / f->span; h++) {
                 vf_store(record_scales(record) + 16 * h, d[h]);
@@ -146,6 +148,12 @@ ENG_INLINE void expand_panel_q8(const struct eng_panel_format *f, const struct e
 #define ANY_KIND ((struct kind){16, 8, true})
 #define ANY_OFFSET (DOT_UNSIGNED_BYTES ? 128 : 0)
 
+ENG_INLINE size_t four_codes_at(size_t g, size_t lane) /* of columns 4 g .. 4 g + 3 of a record */
+{
+    const size_t n = DOT_COLUMNS / 4;
+    return 64 * (g - g % n) + 4 * (n * lane + g % n);
+}
+
 /* One block of one row, of any type, by its integer view. Padding rows repeat nothing: their lanes are dropped, whatever they hold. */
 ENG_INLINE void expand_block_any(const struct eng_type_traits *traits, const uint8_t *block, size_t lane, size_t step, uint8_t *record)
 {
@@ -157,7 +165,7 @@ ENG_INLINE void expand_block_any(const struct eng_type_traits *traits, const uin
             uint32_t four;
             memcpy(&four, code + c + 4 * g, 4);
             four ^= DOT_UNSIGNED_BYTES ? 0x80808080u : 0;
-            memcpy(record + 64 * g + 4 * lane, &four, 4);
+            memcpy(record + four_codes_at(g, lane), &four, 4);
         }
         for (size_t h = 0; h < 2; h++) {
             record_scales(record)[16 * h + lane] = scale[c / 16 + h];
@@ -209,25 +217,29 @@ ENG_INLINE const int32_t *span_starts(struct kind k, int h, const struct eng_q8_
 ENG_INLINE void tile_span(struct kind k, int h, size_t n_panels, size_t n, const uint8_t *record, const struct eng_q8_group *group, size_t slot,
                           int32_t offset, float *sum)
 {
-    const int n_groups = k.span / 4;
-    vi16 acc[TILE_PANELS * TILE_Q8];
+    const int n_groups = k.span / DOT_COLUMNS;
+    const size_t next = n > 1;
+    vi16 acc[TILE_PANELS][TILE_Q8];
     int32_t own[ENG_Q8_TOKENS];
     const int32_t *start = DOT_UNSIGNED_BYTES && k.span == 32 ? group->start128 : span_starts(k, h, group, offset, own);
     ENG_UNROLL
-    for (size_t i = 0; i < n_panels * n; i++)
-        acc[i] = acc_begin(k.width, start[slot + i % n]);
+    for (size_t p = 0; p < n_panels; p++) {
+        ENG_UNROLL
+        for (size_t t = 0; t < n; t += DOT_TOKENS)
+            dot_begin(k.width, &acc[p][t], start + slot + t, next);
+    }
     ENG_UNROLL
     for (int g = 0; g < n_groups; g++) {
-        vi16 code[TILE_PANELS];
+        dot_codes code[TILE_PANELS];
         ENG_UNROLL
         for (size_t p = 0; p < n_panels; p++)
-            code[p] = vi_load(record + p * record_bytes(k) + 64 * (h * n_groups + g));
+            code[p] = dot_load(record + p * record_bytes(k) + 16 * DOT_COLUMNS * (h * n_groups + g));
         ENG_UNROLL
-        for (size_t t = 0; t < n; t++) {
-            const vi16 four = vi_set1(eng_load_i32(group->q[slot + t] + h * k.span + 4 * g));
+        for (size_t t = 0; t < n; t += DOT_TOKENS) {
+            const int8_t *q = group->q[slot + t] + h * k.span + DOT_COLUMNS * g;
             ENG_UNROLL
             for (size_t p = 0; p < n_panels; p++)
-                acc[p * n + t] = acc_dot(k.width, acc[p * n + t], code[p], four);
+                dot_add(k.width, &acc[p][t], code[p], q, next);
         }
     }
     ENG_UNROLL
@@ -235,9 +247,12 @@ ENG_INLINE void tile_span(struct kind k, int h, size_t n_panels, size_t n, const
         const float *scales = (const float *)(const void *)(record + p * record_bytes(k) + 512);
         const vf16 d = vf_load(scales + 16 * h), c = vf_mul(d, vf_set1(-MAGIC));
         ENG_UNROLL
+        for (size_t t = 0; t < n; t += DOT_TOKENS)
+            dot_end(k.width, &acc[p][t], start + slot + t);
+        ENG_UNROLL
         for (size_t t = 0; t < n; t++) {
             float *to = sum + 16 * (p * n + t);
-            vf16 v = vf_fma(vf_from_bits(acc_end(k.width, acc[p * n + t], start[slot + t])), d, c);
+            vf16 v = vf_fma(vf_from_bits(acc[p][t]), d, c);
             v = vf_fma(v, vf_set1(group->d[slot + t]), vf_load(to));
             if (k.has_min)
                 v = vf_fma(vf_load(scales + 16 * (32 / k.span + h)), vf_set1(span_sum_x(k, h, group, slot + t)), v);
