@@ -40,10 +40,16 @@ uint32_t eng_cpu_features(void)
 #include <sys/auxv.h>
 
 #define HWCAP_ASIMDDP_BIT (1ul << 20) /* arch/arm64/include/uapi/asm/hwcap.h */
+#define HWCAP2_I8MM_BIT (1ul << 13)
 
 uint32_t eng_cpu_features(void)
 {
-    return ENG_CPU_NEON | (getauxval(AT_HWCAP) & HWCAP_ASIMDDP_BIT ? (uint32_t)ENG_CPU_DOTPROD : 0u);
+    uint32_t features = ENG_CPU_NEON;
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP_BIT)
+        features |= ENG_CPU_DOTPROD;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM_BIT)
+        features |= ENG_CPU_I8MM;
+    return features;
 }
 
 #else

@@ -11,6 +11,7 @@ enum eng_cpu_feature {
     ENG_CPU_NEON = 8,        /* every aarch64 */
     ENG_CPU_DOTPROD = 16,    /* sdot, udot */
     ENG_CPU_AVX_VNNI = 32,   /* vpdpbusd on ymm without AVX-512: Alder Lake and its small cores */
+    ENG_CPU_I8MM = 64,       /* smmla, usmmla, usdot: Armv8.6 and some before */
 };
 
 /** eng_cpu_features() - bits of enum eng_cpu_feature; asks the CPU each time (tens of microseconds under a hypervisor). */

@@ -1,7 +1,7 @@
 /**
  * matmul.h - Y = X W^T for quantized weights, the engine's main cost; and its weight container.
- * Kernel choice (reference, AVX2, AVX-512 VNNI, NEON dotprod) is made once by select.c from the CPU's features;
- * ENG_KERNELS=ref|avx2|avxvnni|avx512vnni|neon|neon_dotprod in the environment forces one for tests.
+ * Kernel choice (reference, AVX2, AVX-512 VNNI, NEON dotprod or i8mm) is made once by select.c from the CPU's features;
+ * ENG_KERNELS=ref|avx2|avxvnni|avx512vnni|neon|neon_dotprod|neon_i8mm in the environment forces one for tests.
  */
 #ifndef ENG_KERNELS_MATMUL_H
 #define ENG_KERNELS_MATMUL_H
@@ -80,7 +80,7 @@ void eng_matmul_group(struct eng_pool *pool, const struct eng_matmul_out *out, s
 void eng_matmul_expect(struct eng_pool *pool, const struct eng_matmul_out *out, size_t n_out);
 struct eng_pool_span eng_matmul_first_read(const struct eng_matmul_out *out, size_t n_out, uint32_t n_threads, uint32_t i_worker);
 
-/** eng_kernels_name() - the chosen set: "ref", "avx2", "avxvnni", "avx512vnni", "neon", "neon_dotprod". */
+/** eng_kernels_name() - the chosen set: "ref", "avx2", "avxvnni", "avx512vnni", "neon", "neon_dotprod", "neon_i8mm". */
 const char *eng_kernels_name(void);
 
 #endif

@@ -22,4 +22,6 @@ void eng_quantize_q8_neon(const float *x, size_t n, struct eng_q8_group *group, 
 
 extern const struct eng_kernel eng_kernels_q8_neon_dotprod[];
 
+extern const struct eng_kernel eng_kernels_q8_neon_i8mm[];
+
 #endif

@@ -1,5 +1,5 @@
-/** simd/neon.h - the primitives of body/ for aarch64 NEON: 16 lanes are four q registers. With __ARM_FEATURE_DOTPROD the integer
- * dot products are sdot; without, widening multiplies. */
+/** simd/neon.h - the primitives of body/ for aarch64 NEON: 16 lanes are four q registers. The integer dot products are usdot and usmmla
+ * with __ARM_FEATURE_MATMUL_INT8, sdot with __ARM_FEATURE_DOTPROD, else widening multiplies. */
 #ifndef ENG_KERNELS_SIMD_NEON_H
 #define ENG_KERNELS_SIMD_NEON_H
 
@@ -151,18 +151,24 @@ ENG_INLINE vi16 vi_look_up(vi16 table, vi16 codes)
     return codes;
 }
 
-/* Integer sums of products, 4 columns at a time. Codes are signed here: those of 8 bits lose their offset before, fewer bits are small
- * enough as they are. */
+/* Integer sums of products, 4 columns at a time. Without usdot codes are signed: those of 8 bits lose their offset before, fewer bits
+ * are small enough as they are. */
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+#define DOT_UNSIGNED_BYTES 1
+#else
 #define DOT_UNSIGNED_BYTES 0
+#endif
 #define DOT_WIDTH(bits) 8
 
 /* sum[row] += sum over 4 columns of code x q; @four: the same 4 activations in every lane. */
 ENG_INLINE int32x4_t dot4(int32x4_t sum, int32x4_t codes, int8x16_t four)
 {
-    const int8x16_t c = vreinterpretq_s8_s32(codes);
-#if defined(__ARM_FEATURE_DOTPROD)
-    return vdotq_s32(sum, c, four);
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+    return vusdotq_s32(sum, vreinterpretq_u8_s32(codes), four);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return vdotq_s32(sum, vreinterpretq_s8_s32(codes), four);
 #else
+    const int8x16_t c = vreinterpretq_s8_s32(codes);
     const int16x8_t low = vmull_s8(vget_low_s8(c), vget_low_s8(four)), high = vmull_high_s8(c, four);
     return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
 #endif
@@ -177,5 +183,65 @@ ENG_INLINE vi16 acc_dot(int width, vi16 acc, vi16 codes, vi16 four)
     EACH4(acc, dot4(acc.val[i], codes.val[i], vreinterpretq_s8_s32(four.val[i])));
     return acc;
 }
+
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+
+/* usmmla multiplies 2 rows x 8 columns by 8 columns x 2 tokens: twice the products of usdot. In tiles (body/dots.h) a register of codes
+ * therefore holds 8 columns of 2 rows, and a pair of sums [2 rows][2 tokens] until its end. */
+#define DOT_TOKENS 2
+#define DOT_COLUMNS 8
+
+typedef struct { uint8x16_t rows[8]; } dot_codes;
+
+ENG_INLINE dot_codes dot_load(const uint8_t *p)
+{
+    dot_codes codes;
+    ENG_UNROLL
+    for (int i = 0; i < 8; i++)
+        codes.rows[i] = vld1q_u8(p + 16 * i);
+    return codes;
+}
+
+ENG_INLINE void dot_store(uint8_t *p, const vi16 code[8])
+{
+    ENG_UNROLL
+    for (int i = 0; i < 16; i++, p += 32) { /* 4 rows: columns 4 g .. from one register, 4 g + 4 .. from the next */
+        const int32x4_t a = code[i / 4 * 2].val[i % 4], b = code[i / 4 * 2 + 1].val[i % 4];
+        vst1q_u8(p, vreinterpretq_u8_s32(vzip1q_s32(a, b)));
+        vst1q_u8(p + 16, vreinterpretq_u8_s32(vzip2q_s32(a, b)));
+    }
+}
+
+ENG_INLINE void dot_begin(int width, vi16 *acc, const int32_t *start, size_t next)
+{
+    const int32x4_t pair = vzip1q_s32(vdupq_n_s32(start[0]), vdupq_n_s32(start[next]));
+    (void)width;
+    ENG_UNROLL
+    for (int i = 0; i < 8; i++)
+        acc[i / 4].val[i % 4] = pair;
+}
+
+ENG_INLINE void dot_add(int width, vi16 *acc, dot_codes codes, const int8_t *q, size_t next)
+{
+    const int8x16_t pair = vcombine_s8(vld1_s8(q), vld1_s8(q + 32 * next));
+    (void)width;
+    ENG_UNROLL
+    for (int i = 0; i < 8; i++)
+        acc[i / 4].val[i % 4] = vusmmlaq_s32(acc[i / 4].val[i % 4], codes.rows[i], pair);
+}
+
+ENG_INLINE void dot_end(int width, vi16 *acc, const int32_t *start)
+{
+    const vi16 a = acc[0], b = acc[1];
+    (void)width, (void)start;
+    ENG_UNROLL
+    for (int i = 0; i < 4; i++) {
+        const int32x4_t even = i < 2 ? a.val[2 * i] : b.val[2 * i - 4], odd = i < 2 ? a.val[2 * i + 1] : b.val[2 * i - 3];
+        acc[0].val[i] = vuzp1q_s32(even, odd);
+        acc[1].val[i] = vuzp2q_s32(even, odd);
+    }
+}
+
+#endif
 
 #endif
