@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct mb_peak {
-    const char *isa;   /* as the engine's kernel sets: "avx512vnni", "avxvnni", "avx2", "neon_dotprod", "neon", "ref" */
+    const char *isa;   /* as the engine's kernel sets: "avx512vnni", "avxvnni", "avx2", "neon_i8mm", "neon_dotprod", "neon", "ref" */
     const char *needs; /* CPU flags of /proc/cpuinfo, separated by spaces; "" = none */
     /** @n_rounds of independent multiply-adds on registers; returns the operations done (2 per multiply-add). Reentrant. */
     double (*f32)(uint64_t n_rounds);

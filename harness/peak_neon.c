@@ -1,11 +1,17 @@
-/* peak_neon.c - 64-bit Arm; built twice, the second time (PEAK_DOTPROD) with the 8-bit dot product of Armv8.2. */
+/* peak_neon.c - 64-bit Arm; built three times: also with the 8-bit dot product of Armv8.2 (PEAK_DOTPROD) and with the 8-bit matrix
+ * product of Armv8.6 (PEAK_I8MM). */
 #include "harness/peak.h"
 
 #include <arm_neon.h>
 
 typedef float32x4_t vec_f;
 typedef int8x16_t vec_i;
-enum { LANES = 4, DOT_OPS = 32, N_ACC = 24 };
+enum { LANES = 4, N_ACC = 24 };
+#ifdef PEAK_I8MM
+enum { DOT_OPS = 64 };
+#else
+enum { DOT_OPS = 32 };
+#endif
 
 #define OPAQUE(v) __asm__ volatile("" : "+w"(v))
 
@@ -19,7 +25,9 @@ static inline uint64_t first_i(vec_i v) { return (uint64_t)vgetq_lane_s64(vreint
 static inline vec_i dot_i(vec_i sum, vec_i a, vec_i b)
 {
     const int32x4_t s = vreinterpretq_s32_s8(sum);
-#ifdef PEAK_DOTPROD
+#if defined(PEAK_I8MM)
+    return vreinterpretq_s8_s32(vusmmlaq_s32(s, vreinterpretq_u8_s8(a), b));
+#elif defined(PEAK_DOTPROD)
     return vreinterpretq_s8_s32(vdotq_s32(s, a, b));
 #else
     const int16x8_t products = vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vget_high_s8(a), vget_high_s8(b));
@@ -29,7 +37,9 @@ static inline vec_i dot_i(vec_i sum, vec_i a, vec_i b)
 
 #include "harness/peak_body.h"
 
-#ifdef PEAK_DOTPROD
+#if defined(PEAK_I8MM)
+const struct mb_peak mb_peak_neon_i8mm = {"neon_i8mm", "asimd i8mm", peak_f32, peak_int8, peak_read};
+#elif defined(PEAK_DOTPROD)
 const struct mb_peak mb_peak_neon_dotprod = {"neon_dotprod", "asimd asimddp", peak_f32, peak_int8, peak_read};
 #else
 const struct mb_peak mb_peak_neon = {"neon", "asimd", peak_f32, peak_int8, peak_read};

@@ -36,8 +36,8 @@ static const struct mb_peak ref = {"ref", "", peak_f32, peak_int8, peak_read};
 extern const struct mb_peak mb_peak_avx512vnni, mb_peak_avxvnni, mb_peak_avx2;
 static const struct mb_peak *const all[] = {&mb_peak_avx512vnni, &mb_peak_avxvnni, &mb_peak_avx2, &ref};
 #elif defined(__aarch64__)
-extern const struct mb_peak mb_peak_neon_dotprod, mb_peak_neon;
-static const struct mb_peak *const all[] = {&mb_peak_neon_dotprod, &mb_peak_neon, &ref};
+extern const struct mb_peak mb_peak_neon_i8mm, mb_peak_neon_dotprod, mb_peak_neon;
+static const struct mb_peak *const all[] = {&mb_peak_neon_i8mm, &mb_peak_neon_dotprod, &mb_peak_neon, &ref};
 #else
 static const struct mb_peak *const all[] = {&ref};
 #endif
