@@ -65,8 +65,9 @@ for s in $stages; do
       continue
     fi
     need_cross_packages
-    MB_TEST_EMULATOR="qemu-aarch64 -cpu max" stage "aarch64 (qemu, dotprod)" "$top/build-aarch64" "$arm_tests" '^$' \
+    MB_TEST_EMULATOR="qemu-aarch64 -cpu max" stage "aarch64 (qemu, i8mm)" "$top/build-aarch64" "$arm_tests" '^$' \
       -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$top/cmake/aarch64-linux-gnu.cmake" -DMB_WERROR=ON
+    MB_TEST_EMULATOR="qemu-aarch64 -cpu cortex-a76" stage "aarch64 (qemu, dotprod, no i8mm)" "$top/build-aarch64" '^test_matmul ' '^$'
     MB_TEST_EMULATOR="qemu-aarch64 -cpu cortex-a53" stage "aarch64 (qemu, no dotprod)" "$top/build-aarch64" '^test_(kernels|vector) ' '^$'
     ;;
   *) die "test.sh: unknown stage '$s' (release, asan, tsan, aarch64)" ;;
