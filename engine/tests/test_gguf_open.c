@@ -227,22 +227,36 @@ static void loading_is_marked(void **state)
 
 /* ---- what is refused ---- */
 
-/* Opens a copy of exactly n bytes without a file. */
-static int open_copy(const uint8_t *bytes, size_t n, struct eng_error *err)
+static int open_way(const uint8_t *bytes, size_t n, bool beside, struct eng_error *err)
 {
     struct eng_model m = {.arena = eng_arena_new()};
+    struct eng_opening rest = {0};
     struct eng_mapped_file file = {.n_bytes = n, .label = "f.gguf"};
     uint8_t *copy = malloc(n ? n : 1);
     assert_non_null(copy);
     memcpy(copy, bytes, n);
     file.data = copy;
-    int rc = eng_open_gguf(&m, &file, err);
+    int rc = eng_open_gguf(&m, &file, beside ? &rest : NULL, err);
     if (rc == ENG_OK)
         rc = eng_weights_prepare(&m, NULL, 1, NULL, err);
+    rc = eng_open_gguf_end(&m, &rest, rc, err);
+    assert_true(rc != ENG_OK || (m.info.n_vocab == m.vocab->n_tokens && m.info.bos == m.vocab->bos));
     eng_weights_release(&m);
     eng_vocab_release(m.vocab);
+    eng_arena_free(m.vocab_arena);
     eng_arena_free(m.arena);
     free(copy);
+    return rc;
+}
+
+/* Opens a copy of exactly n bytes without a file: the vocabulary before the weights, and beside them, which must end the same. */
+static int open_copy(const uint8_t *bytes, size_t n, struct eng_error *err)
+{
+    struct eng_error other = {0};
+    const int rc = open_way(bytes, n, false, err), rc_beside = open_way(bytes, n, true, &other);
+    assert_int_equal(rc_beside, rc);
+    if (rc != ENG_OK)
+        assert_string_equal(other.text, err->text);
     return rc;
 }
 
@@ -320,6 +334,24 @@ static void set_u32(uint8_t *bytes, size_t n, const char *key, uint32_t value)
             return;
         }
     fail_msg("no '%s' in the file", key);
+}
+
+static void of_two_faults_the_vocabulary_is_named(void **state)
+{
+    (void)state;
+    struct gguf_build *b = gguf_build_new();
+    struct eng_error err = {0};
+    size_t n;
+    gguf_build_llama(b, &small);
+    const uint8_t *good = gguf_build_bytes(b, &n);
+    uint8_t *bad = malloc(n);
+    memcpy(bad, good, n);
+    replace(bad, n, "blk.0.attn_v.weight", "blk.0.attn_x.weight");
+    replace(bad, n, "h e", "hXe");
+    assert_int_equal(open_copy(bad, n, &err), ENG_EFORMAT);
+    assert_non_null(strstr(err.text, "merge 0 at byte"));
+    free(bad);
+    gguf_build_free(b);
 }
 
 static void variants_are_refused_by_name(void **state)
@@ -523,6 +555,7 @@ int main(void)
         cmocka_unit_test(loading_is_marked),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(random_damage_never_crashes),
+        cmocka_unit_test(of_two_faults_the_vocabulary_is_named),
         cmocka_unit_test(variants_are_refused_by_name),
         cmocka_unit_test(unknown_tokenizers_are_said_when_text_comes),
         cmocka_unit_test(impossible_hyperparameters_are_refused),

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     struct eng_model m = {.arena = eng_arena_new()};
     const struct eng_mapped_file file = {.data = data, .n_bytes = n_bytes, .label = "fuzz"};
     struct eng_error err = {0};
-    int rc = eng_open_gguf(&m, &file, &err);
+    int rc = eng_open_gguf(&m, &file, NULL, &err);
     if (rc == ENG_OK)
         rc = eng_weights_prepare(&m, NULL, 1, NULL, &err);
     if (rc == ENG_OK) {

@@ -51,9 +51,12 @@ static int load(struct eng_model *m, const char *path, const struct eng_model_pa
     if (file.n_bytes && !m->vocab_only)
         (void)madvise(m->map, m->map_bytes, MADV_WILLNEED);
     bool is_gguf = file.n_bytes >= 4 && memcmp(file.data, "GGUF", 4) == 0;
-    rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, err);
+    struct eng_opening rest = {0};
+    const bool beside = params->n_threads > 1 && !m->vocab_only;
+    rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, beside ? &rest : NULL, err);
     if (rc == ENG_OK && !m->vocab_only)
         rc = eng_weights_prepare(m, params->quant, params->n_threads, params->cpu_mask, err);
+    rc = eng_open_gguf_end(m, &rest, rc, err);
     eng_share_sort(m->info.stored);
     eng_share_sort(m->info.executed);
     return rc;
@@ -88,6 +91,7 @@ void eng_model_close(struct eng_model *model)
         return;
     eng_weights_release(model);
     eng_vocab_release(model->vocab);
+    eng_arena_free(model->vocab_arena);
     eng_arena_free(model->arena);
     if (model->map)
         munmap(model->map, model->map_bytes);

@@ -134,6 +134,7 @@ struct eng_model {
     const struct eng_arch *arch;
     struct eng_hparams hp;
     struct eng_vocab *vocab;
+    struct eng_arena *vocab_arena; /* NULL: the vocabulary is in arena */
     struct eng_matrix token_embd;    /* [n_vocab][d_model] */
     struct eng_matrix position_embd; /* [n_positions][d_model] or none */
     struct eng_norm embd_norm, output_norm;

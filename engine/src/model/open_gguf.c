@@ -60,28 +60,49 @@ static void load_weights(struct eng_load *l)
         count_stored(l);
 }
 
-int eng_open_gguf(struct eng_model *model, const struct eng_mapped_file *file, struct eng_error *err)
+/* As many as the vocabulary will have: matrices are checked against it before it is read. What is wrong with the list it says itself. */
+static uint32_t count_tokens(const struct eng_gguf *g)
 {
-    struct eng_gguf g;
-    int rc = eng_gguf_parse(&g, file->label, file->data, file->n_bytes, err);
+    const struct eng_gguf_kv *tokens;
+    if (eng_gguf_get_array(g, "tokenizer.ggml.tokens", false, ENG_GGUF_STRING, &tokens, NULL) != ENG_OK || !tokens || tokens->n > INT32_MAX)
+        return 0;
+    return (uint32_t)tokens->n;
+}
+
+int eng_open_gguf(struct eng_model *model, const struct eng_mapped_file *file, struct eng_opening *rest, struct eng_error *err)
+{
+    struct eng_opening here = {0}, *o = rest ? rest : &here;
+    const int rc = eng_gguf_parse(&o->g, file->label, file->data, file->n_bytes, err);
     if (rc != ENG_OK)
         return rc;
-    struct eng_load l = {.g = &g, .m = model, .arena = model->arena, .err = err};
+    o->parsed = true;
+    struct eng_load l = {.g = &o->g, .m = model, .arena = model->arena, .err = err};
     if (model->vocab_only)
         model->info.arch = read_text(&l, "general.architecture", "");
     else
         find_arch(&l);
     if (l.rc == ENG_OK && !model->vocab_only)
         eng_load_hparams(&l);
-    if (l.rc == ENG_OK)
-        l.rc = eng_vocab_from_gguf(&model->vocab, &g, model->arena, err);
-    if (l.rc == ENG_OK)
-        model->hp.n_vocab = model->vocab->n_tokens;
+    if (l.rc == ENG_OK) {
+        model->hp.n_vocab = count_tokens(&o->g);
+        eng_vocab_reading_begin(&o->vocab, &o->g, rest != NULL, model->arena);
+    }
     if (l.rc == ENG_OK && !model->vocab_only)
         load_weights(&l);
     read_texts(&l);
-    if (l.rc == ENG_OK)
+    return rest ? l.rc : eng_open_gguf_end(model, o, l.rc, err);
+}
+
+int eng_open_gguf_end(struct eng_model *model, struct eng_opening *rest, int rc, struct eng_error *err)
+{
+    if (rest->vocab.begun) {
+        const int rc_vocab = eng_vocab_reading_end(&rest->vocab, &model->vocab, &model->vocab_arena, err);
+        rc = rc_vocab != ENG_OK ? rc_vocab : rc;
+    }
+    if (rest->parsed && rc == ENG_OK)
         eng_fill_info(model);
-    eng_gguf_release(&g);
-    return l.rc;
+    if (rest->parsed)
+        eng_gguf_release(&rest->g);
+    rest->parsed = rest->vocab.begun = false;
+    return rc;
 }

@@ -22,7 +22,7 @@ set(ENG_MODEL_SOURCES
     src/base/error.c src/base/clock.c
     src/model/arena.c src/model/mapped_file.c
     src/model/gguf.c src/model/gguf_kv.c src/model/gguf_tensor.c src/model/gguf_types.c
-    src/model/vocab.c src/model/vocab_gguf.c src/model/vocab_bpe.c src/model/vocab_spm.c src/model/vocab_rwkv.c src/model/vocab_llama2c.c
+    src/model/vocab.c src/model/vocab_gguf.c src/model/vocab_reading.c src/model/vocab_bpe.c src/model/vocab_spm.c src/model/vocab_rwkv.c src/model/vocab_llama2c.c
     src/model/known_tokens.c src/model/prefix_table.c src/model/pretokenizer.c src/model/word_cache.c
     src/model/bpe.c src/model/tokenizer.c src/model/detokenizer.c src/model/chat.c
     src/chat/template.c src/chat/program.c src/chat/expr.c src/chat/primary.c src/chat/call.c src/chat/value.c
