@@ -36,14 +36,6 @@ struct thermal {
     uint64_t period_ns, t_next_ns;
 };
 
-static bool is_fan(const char *type)
-{
-    for (const char *at = type; *at; at++)
-        if (strncasecmp(at, "fan", 3) == 0)
-            return true;
-    return false;
-}
-
 static void add_sensor(struct thermal *t, const char *root, const char *dir, bool cooling)
 {
     struct sensor *s = &t->sensors[t->n];
@@ -57,7 +49,7 @@ static void add_sensor(struct thermal *t, const char *root, const char *dir, boo
         snprintf(type, sizeof(type), "%.23s", dir);
     s->fd = fd + 1;
     s->cooling = cooling;
-    s->slows = cooling && !is_fan(type);
+    s->slows = cooling && !throttle_is_fan(type);
     snprintf(s->scope, sizeof(s->scope), "%s", type);
     for (size_t i = 0; i < t->n; i++)
         if (strcmp(t->sensors[i].scope, s->scope) == 0) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/sysroot.h"
@@ -93,4 +94,12 @@ void throttle_close(struct throttle *t)
             close(t->counters[i].fd - 1);
     free(t->counters);
     memset(t, 0, sizeof(*t));
+}
+
+bool throttle_is_fan(const char *type)
+{
+    for (const char *at = type; *at; at++)
+        if (strncasecmp(at, "fan", 3) == 0)
+            return true;
+    return false;
 }

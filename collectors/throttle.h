@@ -32,4 +32,7 @@ void throttle_close(struct throttle *t);
 /** throttle_rise() - rise of the package or core counts since start; false when one could not be read or there are none. */
 bool throttle_rise(const struct throttle *t, bool package, int64_t *rise);
 
+/** throttle_is_fan() - whether a cooling device of this type blows rather than slows: "Fan", "pwm-fan". */
+bool throttle_is_fan(const char *type);
+
 #endif

@@ -167,14 +167,15 @@ static bool is_first_of_core(const char *root, unsigned cpu, char (*seen)[64], u
     return true;
 }
 
-struct mb_cores mb_machine_cores(const char *root, int usable)
+/* Counts, and keeps the first processor of the first @cap cores. */
+static struct mb_cores walk_cores(const char *root, int usable, unsigned *first_cpus, uint32_t cap)
 {
     char path[64], online[512];
     struct mb_cores cores = {0};
     snprintf(path, sizeof(path), "%s/online", cpu_dir);
     if (mb_sys_read_text(root, path, online, sizeof(online), NULL)) {
         const long n = sysconf(_SC_NPROCESSORS_ONLN);
-        return (struct mb_cores){.n_logical = n > 0 ? (uint32_t)n : 1, .n_physical = n > 0 ? (uint32_t)n : 1};
+        snprintf(online, sizeof(online), "0-%ld", n > 0 ? n - 1 : 0);
     }
     char (*seen)[64] = NULL;
     const char *p = online;
@@ -191,10 +192,26 @@ struct mb_cores mb_machine_cores(const char *root, int usable)
         if (!grown)
             break;
         seen = grown;
+        if (cores.n_physical < cap)
+            first_cpus[cores.n_physical] = cpu;
         memcpy(seen[cores.n_physical++], siblings, sizeof(siblings));
     }
     free(seen);
+    return cores;
+}
+
+struct mb_cores mb_machine_cores(const char *root, int usable)
+{
+    const struct mb_cores cores = walk_cores(root, usable, NULL, 0);
     return cores.n_physical ? cores : (struct mb_cores){1, 1};
+}
+
+uint32_t mb_machine_core_cpus(const char *root, unsigned *cpus, uint32_t cap)
+{
+    const uint32_t n = walk_cores(root, 1, cpus, cap).n_physical;
+    if (n == 0 && cap)
+        cpus[0] = 0;
+    return n == 0 && cap ? 1 : n < cap ? n : cap;
 }
 
 /* The cgroup path of a controller of version 1, or of version 2 (controller ""), from /proc/self/cgroup. */

@@ -19,6 +19,9 @@ struct mb_cores { uint32_t n_logical, n_physical; };
 /** mb_machine_cores() - online processors; @usable: only those that this process may run on (real machine only). */
 struct mb_cores mb_machine_cores(const char *root, int usable);
 
+/** mb_machine_core_cpus() - the first usable processor of each core into cpus[cap]; returns how many, at least 1 (@cap > 0). */
+uint32_t mb_machine_core_cpus(const char *root, unsigned *cpus, uint32_t cap);
+
 /** mb_machine_cpu_quota() - CPUs that the cgroup allows at once (1.5 = one and a half); 0 = no limit. */
 double mb_machine_cpu_quota(const char *root);
 

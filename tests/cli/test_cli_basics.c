@@ -11,7 +11,7 @@
 
 #include "run_cli.h"
 
-static const char *const commands[] = {"run", "report", "generate", "bench", "eval", "plan", "list"};
+static const char *const commands[] = {"run", "report", "generate", "bench", "eval", "plan", "list", "doctor"};
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
