@@ -65,7 +65,7 @@ struct mb_stats_fences {
     double severe_lo, severe_hi; /* q1 - 3 IQR, q3 + 3 IQR: outer fences */
 };
 
-/** mb_stats_fences() - Tukey 1977 (Exploratory Data Analysis, section 2D) with type 7 quartiles in place of hinges. All NaN when n < 4:
+/** mb_stats_fences() - Tukey 1977 (Exploratory Data Analysis, chapter 2) with type 7 quartiles in place of hinges. All NaN when n < 4:
  *  with fewer no value can lie outside, so "no outliers" would be an empty promise. */
 struct mb_stats_fences mb_stats_fences(const double *sorted, size_t n);
 

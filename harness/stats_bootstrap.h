@@ -1,7 +1,7 @@
 /**
  * stats_bootstrap.h - intervals by resampling: the median of one sample, the ratio of the medians of two.
  *
- * Percentile method (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3): draw n of n values with replacement,
+ * Percentile method (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13): draw n of n values with replacement,
  * compute the statistic, repeat; the interval is the (1 - level) / 2 and (1 + level) / 2 quantile (type 7) of what came out.
  * Draws come from mb_rng, so a seed gives the same interval on every machine. The interval never leaves the range of the sample: with few
  * values it covers less than it says (n = 5: about 94 % at a level of 95 %, and one value is enough to move it). mb_stats_median_interval()

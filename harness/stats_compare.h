@@ -26,7 +26,7 @@ struct mb_stats_mann_whitney {
  *  Exact: with N = n_a n_b, p = min(1, 2 P[U >= max(u, N - u)]), the number of orders with each U being a coefficient of the Gaussian binomial
  *  (n_a + n_b choose n_a). Else with n = n_a + n_b and t values per tie
  *      z = (max(u, N - u) - N / 2 - 1/2) / sqrt(N / 12 ((n + 1) - sum (t^3 - t) / (n (n - 1)))),   p = min(1, 2 (1 - Phi(z)))
- *  (Hollander, Wolfe and Chicken 2014, Nonparametric Statistical Methods, equations 4.9 to 4.13). All values equal: p = 1.
+ *  (Hollander, Wolfe and Chicken 2014, Nonparametric Statistical Methods, chapter 4). All values equal: p = 1.
  *  The least possible p is 2 / C(n_a + n_b, n_a): 4 against 4 values are the fewest that can reach 0.05 (3 against 3: 0.1).
  *  Effect size: Cliff 1993, Psychological Bulletin 114(3); Kerby 2014 for the rank-biserial correlation, the same number. */
 struct mb_stats_mann_whitney mb_stats_mann_whitney(const double *a, size_t n_a, const double *b, size_t n_b);
@@ -38,7 +38,7 @@ struct mb_stats_shift {
 };
 
 /** mb_stats_shift() - Hodges-Lehmann: the median of all N differences b - a (Hodges and Lehmann 1963), with the interval that holds the shifts
- *  Mann-Whitney would not reject (Moses; Hollander, Wolfe and Chicken, equation 4.28): the differences of ranks k and N + 1 - k,
+ *  Mann-Whitney would not reject (Moses; Hollander, Wolfe and Chicken, chapter 4): the differences of ranks k and N + 1 - k,
  *  k the largest with 1 - 2 P[U <= k - 1] >= level. Up to MB_STATS_EXACT_MOST values in each P is exact (ties are not looked at: the interval
  *  then covers more, not less); beyond k = floor(N / 2 - z sqrt(N (n + 1) / 12)). Where no k reaches the level, the extremes, with the
  *  coverage they have. level inside (0, 1), else all NaN. Differences are found by bisection over their ranks, 64 walks each. */

@@ -20,7 +20,7 @@ struct mb_stats_line {
 };
 
 /** mb_stats_line() - least squares y = intercept + slope x, sums about the means:
- *      slope = Sxy / Sxx,  slope_se = sqrt(sum residual^2 / (n - 2) / Sxx)      (Draper and Smith 1998, section 1.4)
+ *      slope = Sxy / Sxx,  slope_se = sqrt(sum residual^2 / (n - 2) / Sxx)      (Draper and Smith 1998, chapter 1)
  *  Residuals of a heating machine are not independent: the standard error is then too small. All NaN when n < 2 or all x are equal. */
 struct mb_stats_line mb_stats_line(const double *x, const double *y, size_t n);
 
@@ -32,7 +32,7 @@ struct mb_stats_change {
 };
 
 /** mb_stats_change_point() - the one step that leaves the least residual sum of squares about two means, each of at least @side values:
- *  the k that makes k (n - k) / n (mean_after - mean_before)^2 greatest (Hinkley 1970, Biometrika 57(1), equation 2.1: the likelihood
+ *  the k that makes k (n - k) / n (mean_after - mean_before)^2 greatest (Hinkley 1970, Biometrika 57(1): the likelihood
  *  estimate for normal values; the earliest k of equals). p by shuffling the order: (1 + shuffles with as great a maximum) / (1 + shuffles)
  *  (Phipson and Smyth 2010), seeded, so that the search over k is paid for. It takes the values as exchangeable without a step: a drift
  *  or slow waves also make p small, so look at mb_stats_line() beside it. A second step is not looked for.
