@@ -13,10 +13,12 @@
 
 #include "base/huge_pages.h"
 
-#define PIECE (((size_t)192 << 10) - 1000) /* as matrices of a small model: none holds a huge page, together they do */
+#define STRIDE ((size_t)192 << 10)
+#define PIECE (STRIDE - 1000) /* as matrices of a small model: none holds a huge page, together they do */
 enum { N_PIECES = 64 };
 
 struct memory {
+    uint8_t *all; /* where the pieces lie side by side, as the kernel mostly puts them by itself */
     uint8_t *data[N_PIECES];
     struct eng_memory_range range[N_PIECES];
 };
@@ -28,8 +30,10 @@ static uint8_t expected(size_t piece, size_t i)
 
 static void map_pieces(struct memory *m)
 {
+    m->all = mmap(NULL, N_PIECES * STRIDE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(m->all, MAP_FAILED);
     for (size_t p = 0; p < N_PIECES; p++) {
-        m->data[p] = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        m->data[p] = mmap(m->all + p * STRIDE, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         assert_ptr_not_equal(m->data[p], MAP_FAILED);
         for (size_t i = 0; i < PIECE; i++)
             m->data[p][i] = expected(p, i);
@@ -39,8 +43,7 @@ static void map_pieces(struct memory *m)
 
 static void unmap_pieces(struct memory *m)
 {
-    for (size_t p = 0; p < N_PIECES; p++)
-        munmap(m->data[p], PIECE);
+    munmap(m->all, N_PIECES * STRIDE);
 }
 
 /* AnonHugePages of the mappings that hold @p, in bytes. */
@@ -86,7 +89,7 @@ static void pieces_that_touch_share_huge_pages(void **state)
         for (size_t i = 0; i < PIECE; i++)
             if (m.data[p][i] != expected(p, i))
                 fail_msg("byte %zu of piece %zu has changed", i, p);
-    assert_true(n <= N_PIECES * PIECE);
+    assert_true(n <= N_PIECES * STRIDE);
     const uint64_t after = huge_bytes_around(middle);
     unmap_pieces(&m);
     if (!are_to_be_had())
