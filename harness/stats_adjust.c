@@ -17,8 +17,8 @@ static int by_p(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-/* The comparisons of p[n], least p first, to be freed; *m counts them. */
-static int sort_comparisons(const double *p, size_t n, struct placed **sorted, size_t *m, struct mb_error *err)
+/* The comparisons of p[n], least p first, to be freed; *m counts them. @adjusted begins as a copy. */
+static int begin(const double *p, size_t n, double *adjusted, struct placed **sorted, size_t *m, struct mb_error *err)
 {
     *m = 0;
     for (size_t i = 0; i < n; i++)
@@ -27,27 +27,22 @@ static int sort_comparisons(const double *p, size_t n, struct placed **sorted, s
     *sorted = calloc(n ? n : 1, sizeof(**sorted));
     if (!*sorted)
         return mb_fail(err, MB_ENOMEM, "no memory to adjust %zu p-values", n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!isnan(p[i]))
             (*sorted)[(*m)++] = (struct placed){p[i], i};
+        adjusted[i] = p[i];
+    }
     qsort(*sorted, *m, sizeof(**sorted), by_p);
     return MB_OK;
-}
-
-static void copy(const double *from, double *to, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[i];
 }
 
 int mb_stats_adjust_holm(const double *p, size_t n, double *adjusted, struct mb_error *err)
 {
     struct placed *sorted;
     size_t m;
-    const int rc = sort_comparisons(p, n, &sorted, &m, err);
+    const int rc = begin(p, n, adjusted, &sorted, &m, err);
     if (rc)
         return rc;
-    copy(p, adjusted, n);
     double most = 0;
     for (size_t i = 0; i < m; i++) {
         most = fmax(most, fmin(1, (double)(m - i) * sorted[i].p));
@@ -61,10 +56,9 @@ int mb_stats_adjust_benjamini_hochberg(const double *p, size_t n, double *adjust
 {
     struct placed *sorted;
     size_t m;
-    const int rc = sort_comparisons(p, n, &sorted, &m, err);
+    const int rc = begin(p, n, adjusted, &sorted, &m, err);
     if (rc)
         return rc;
-    copy(p, adjusted, n);
     double least = 1;
     for (size_t i = m; i > 0; i--) {
         least = fmin(least, (double)m * sorted[i - 1].p / (double)i);
