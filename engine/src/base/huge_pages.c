@@ -19,26 +19,24 @@ static uintptr_t round_up(uintptr_t address, uintptr_t unit)
     return (address + unit - 1) & ~(unit - 1);
 }
 
+/* The one line of a setting; "" when it cannot be read. */
+static void read_setting(const char *path, char *line, int cap)
+{
+    FILE *in = fopen(path, "re");
+    if (!in || !fgets(line, cap, in))
+        line[0] = '\0';
+    if (in)
+        fclose(in);
+}
+
 /* Bytes of a huge page; 0: none to be had. */
 static uintptr_t huge_page_bytes(void)
 {
-    char enabled[64] = "[never]";
-    unsigned long n_bytes = 0;
-    FILE *in = fopen(SETTINGS "enabled", "re");
-    if (in) {
-        if (!fgets(enabled, sizeof enabled, in))
-            enabled[0] = '\0';
-        fclose(in);
-    }
-    if (strstr(enabled, "[never]"))
-        return 0;
-    in = fopen(SETTINGS "hpage_pmd_size", "re");
-    if (in) {
-        if (fscanf(in, "%lu", &n_bytes) != 1)
-            n_bytes = 0;
-        fclose(in);
-    }
-    return n_bytes & (n_bytes - 1) ? 0 : n_bytes;
+    char enabled[64], n_bytes[64];
+    read_setting(SETTINGS "enabled", enabled, sizeof enabled);
+    read_setting(SETTINGS "hpage_pmd_size", n_bytes, sizeof n_bytes);
+    const uintptr_t n = enabled[0] && !strstr(enabled, "[never]") ? strtoul(n_bytes, NULL, 10) : 0;
+    return n & (n - 1) ? 0 : n;
 }
 
 static int by_begin(const void *a, const void *b)

@@ -14,8 +14,8 @@ struct eng_memory_range {
 /**
  * eng_huge_pages_gather() - the whole huge pages within @range[n], anonymous memory that has been written.
  *
- * Ranges that touch, or end in the page before the next, count as one; sorts them. Contents stay; who reads meanwhile waits for a page at most. Source: madvise(2),
- * MADV_COLLAPSE, Linux 6.1. Returns the bytes that lie in huge pages now: 0 on an older kernel, where the administrator has switched
+ * Ranges that touch, or end in the page before the next, count as one; sorts them. Contents stay; who reads meanwhile waits for a page
+ * at most. Source: madvise(2), MADV_COLLAPSE, Linux 6.1. Returns the bytes that lie in huge pages now: 0 on an older kernel, where the administrator has switched
  * transparent huge pages off (enabled is [never]) or where memory is too scattered. Gives up after 8 pages that cannot be had.
  */
 uint64_t eng_huge_pages_gather(struct eng_memory_range *range, size_t n);

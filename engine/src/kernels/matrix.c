@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "base/pages.h"
 #include "kernels/kernel.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -130,14 +130,6 @@ struct pack_job {
 #define MADV_POPULATE_WRITE 23 /* asm-generic/mman-common.h since Linux 5.14 */
 #endif
 
-/* All pages of what a task will write in one call: a fifth cheaper than a fault each. Advice: without it they come one by one. */
-static void populate(const uint8_t *p, size_t n_bytes)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + n_bytes) & ~(page - 1);
-    if (begin < end)
-        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
-}
-
 static void pack_panels(void *arg, uint32_t i_task, uint32_t i_worker)
 {
     const struct pack_job *job = arg;
@@ -145,7 +137,8 @@ static void pack_panels(void *arg, uint32_t i_task, uint32_t i_worker)
     const size_t first = first_row(job->shape.n_panels, i_task, job->n_tasks), end = first_row(job->shape.n_panels, i_task + 1, job->n_tasks);
     const size_t row_bytes = eng_type_row_bytes(w->traits, w->n_cols);
     (void)i_worker;
-    populate(job->out + first * job->shape.stride_bytes, (end - first) * job->shape.stride_bytes);
+    /* all pages of what this task writes in one call: a fifth cheaper than a fault each */
+    eng_pages_advise(job->out + first * job->shape.stride_bytes, (end - first) * job->shape.stride_bytes, MADV_POPULATE_WRITE);
     for (size_t p = first; p < end; p++) {
         const size_t row = p * ENG_PANEL_ROWS, left = w->n_rows - row;
         eng_panel_pack(w->traits, &job->shape, row_of(w, row), row_bytes, left < ENG_PANEL_ROWS ? left : ENG_PANEL_ROWS,

@@ -1,6 +1,6 @@
 # Types, kernels and what they stand on. Files of an instruction set carry their own -m flags; the rest is built for the base CPU.
 set(ENG_KERNEL_SOURCES
-    src/base/pool.c src/base/placement.c src/base/topology.c src/base/cpu_list.c src/base/cpu_features.c src/base/huge_pages.c
+    src/base/pool.c src/base/placement.c src/base/topology.c src/base/cpu_list.c src/base/cpu_features.c src/base/huge_pages.c src/base/pages.c
     src/types/registry.c src/types/half.c src/types/expand.c src/types/lut4.c src/types/search.c src/types/kquant.c src/types/iq_grid.c
     src/kernels/matrix.c src/kernels/panel.c src/kernels/matmul.c src/kernels/select.c
     src/kernels/matmul_ref.c src/kernels/vector_ref.c)

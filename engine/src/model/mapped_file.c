@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pages.h"
+
 static void set_label(struct eng_mapped_file *file, const char *path)
 {
     size_t n = strlen(path), cap = sizeof file->label;
@@ -55,9 +57,5 @@ void eng_mapped_file_close(struct eng_mapped_file *file)
 
 void eng_mapped_drop(const void *data, size_t n_bytes)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
-    uintptr_t end = ((uintptr_t)data + n_bytes) / page * page;
-    if (begin < end)
-        (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: failure costs memory only */
+    eng_pages_advise(data, n_bytes, MADV_DONTNEED);
 }
