@@ -52,6 +52,8 @@ extern const struct mb_db_layout mb_db_layout;
 
 /** mb_db_check_header() - refuse from the first 100 bytes what is not ours or newer, before SQLite touches the file. */
 int mb_db_check_header(const char *path, int version, bool *empty, struct mb_error *err) MB_MUST_CHECK;
+/** mb_db_check_size() - refuse a file that is shorter than its header says. Only for one without a -wal, which may hold the rest. */
+int mb_db_check_size(const char *path, struct mb_error *err) MB_MUST_CHECK;
 /** mb_db_migrate() - make or bring up to date, in one transaction. Newer: MB_EFORMAT, nothing changed. */
 int mb_db_migrate(struct mb_db *db, const struct mb_db_layout *layout, struct mb_error *err) MB_MUST_CHECK;
 /** mb_db_check_version() - for reading: the file is of this version, or why not. Changes nothing. */

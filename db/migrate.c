@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/strbuf.h"
 #include "db_sql.h"
@@ -53,6 +54,23 @@ int mb_db_check_header(const char *path, int version, bool *empty, struct mb_err
         return mb_fail(err, MB_EFORMAT, "%s is the database of another program (application id 0x%08x): it was left as it is", path, id);
     if (id && big_endian(h + 60) > (uint32_t)version)
         return refuse_newer(path, big_endian(h + 60), version, err);
+    return MB_OK;
+}
+
+int mb_db_check_size(const char *path, struct mb_error *err)
+{
+    unsigned char h[100]; /* page size at 16 (1 = 65536), size in pages at 28, valid when 24 and 92 are alike */
+    struct stat st;
+    FILE *f = fopen(path, "rb");
+    const bool read = f && fread(h, 1, sizeof(h), f) == sizeof(h) && fstat(fileno(f), &st) == 0;
+    if (f)
+        fclose(f);
+    if (!read)
+        return mb_fail(err, MB_EIO, "database %s cannot be read", path);
+    const uint64_t page = h[16] == 0 && h[17] == 1 ? 65536 : (uint64_t)h[16] << 8 | h[17], n_bytes = page * big_endian(h + 28);
+    if (memcmp(h + 24, h + 92, 4) == 0 && (uint64_t)st.st_size < n_bytes)
+        return mb_fail(err, MB_EFORMAT, "database %s is cut off: it has %lld of %llu bytes; use a copy, or sqlite3 FILE .recover", path,
+                       (long long)st.st_size, (unsigned long long)n_bytes);
     return MB_OK;
 }
 

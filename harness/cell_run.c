@@ -25,6 +25,7 @@ struct cell_run {
     const struct mb_plan_cell *cell;
     int64_t cell_id;
     struct mb_cell_done *done;
+    struct mb_memory_cap cap;
     struct mb_worker worker;
     uint64_t since_ns;   /* time up to here is accounted for in the progress */
     uint64_t sent_ns;    /* last command */
@@ -91,8 +92,10 @@ static int store_skipped(struct cell_run *c, const char *reason, struct mb_error
 static int store_failed(struct cell_run *c, const char *reason, struct mb_error *err)
 {
     struct mb_record *r = &c->last;
-    char text[700];
-    snprintf(text, sizeof(text), "%s%s", c->warming ? "while warming up: " : "", reason);
+    char text[700], limit[60];
+    const bool capped = c->cap.n_bytes > 0;
+    snprintf(text, sizeof(text), "%s%s%s%s", c->warming ? "while warming up: " : "", reason, capped ? "; its memory limit: " : "",
+             capped ? mb_memory_cap_name(&c->cap, limit, sizeof(limit)) : "");
     r->kind = MB_TRIAL_MEASURED;
     r->status = MB_TRIAL_FAILED;
     r->repetition = c->done->n_measured;
@@ -150,7 +153,7 @@ static enum outcome open_cell(struct cell_run *c, bool cold, struct mb_error *er
                                         .period_ns = plan->period_ns ? plan->period_ns : 1,
                                         .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db,
                                         .text = c->host->options->text};
-    if (mb_worker_spawn(&c->worker, setup.text, err))
+    if (mb_worker_spawn(&c->worker, setup.text, &c->cap, err))
         return FAILED;
     json_t *answer;
     enum outcome end = ask(c, mb_wire_open_command(&setup), &answer, err);
@@ -251,6 +254,7 @@ int mb_cell_run(const struct mb_cell_host *host, const struct mb_plan_cell *cell
 {
     struct cell_run c = {.host = host, .cell = cell, .cell_id = cell_id, .done = done, .worker = MB_WORKER_NONE, .since_ns = mb_clock_ns()};
     int rc = MB_OK;
+    mb_memory_cap_open(&c.cap, (uint64_t)host->plan->protocol.memory_limit_mib << 20, host->root);
     while (rc == MB_OK && done->n_measured < mb_cell_target(cell)) {
         struct mb_error why = {0};
         if (cell->refused) {
@@ -281,6 +285,7 @@ int mb_cell_run(const struct mb_cell_host *host, const struct mb_plan_cell *cell
         mb_worker_quit(&c.worker);
     else
         mb_worker_kill(&c.worker);
+    mb_memory_cap_close(&c.cap);
     mb_record_release(&c.last);
     return rc;
 }

@@ -214,8 +214,7 @@ uint32_t mb_machine_core_cpus(const char *root, unsigned *cpus, uint32_t cap)
     return n == 0 && cap ? 1 : n < cap ? n : cap;
 }
 
-/* The cgroup path of a controller of version 1, or of version 2 (controller ""), from /proc/self/cgroup. */
-static bool cgroup_path(const char *table, const char *controller, char *path, size_t cap)
+bool mb_machine_cgroup_path(const char *table, const char *controller, char *path, size_t cap)
 {
     for (const char *line = table; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         const char *names = strchr(line, ':'), *where = names ? strchr(names + 1, ':') : NULL;
@@ -292,9 +291,9 @@ static double cgroup_limit(const char *root, const char *controller, const char 
     char group[1024];
     double limit = 0;
     char *table = mb_machine_slurp(root, "/proc/self/cgroup");
-    if (table && cgroup_path(table, controller, group, sizeof(group)))
+    if (table && mb_machine_cgroup_path(table, controller, group, sizeof(group)))
         limit = tightest(root, mount_v1, group, v1);
-    if (table && limit <= 0 && cgroup_path(table, "", group, sizeof(group)))
+    if (table && limit <= 0 && mb_machine_cgroup_path(table, "", group, sizeof(group)))
         limit = tightest(root, "/sys/fs/cgroup", group, v2);
     free(table);
     return limit;

@@ -6,6 +6,8 @@
 #define MB_HARNESS_MACHINE_CPU_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** mb_machine_slurp() - a whole /proc file (they come in pieces of a page), at most 1 MiB; NULL when it cannot be read. */
@@ -27,6 +29,9 @@ double mb_machine_cpu_quota(const char *root);
 
 /** mb_machine_memory_limit() - bytes that the cgroup allows; 0 = no limit. */
 uint64_t mb_machine_memory_limit(const char *root);
+
+/** mb_machine_cgroup_path() - where /proc/self/cgroup (@table) puts us: for a controller of version 1, or "" for version 2. false: nowhere. */
+bool mb_machine_cgroup_path(const char *table, const char *controller, char *path, size_t cap);
 
 /** mb_machine_cpu_flags() - instruction sets that matter to matrix products: array of names. */
 json_t *mb_machine_cpu_flags(const char *root);

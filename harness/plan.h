@@ -23,6 +23,7 @@ struct mb_protocol {
     enum mb_order order;
     uint64_t seed;
     uint32_t timeout_s;     /* of one repetition (and of opening the model) */
+    uint32_t memory_limit_mib; /* of each cell's process (memory_cap.h); 0: none */
     int32_t cooldown_s;     /* -1 auto (wait until the hottest zone stops falling, at most 60 s, only where there is a zone), else fixed */
 };
 

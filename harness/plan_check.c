@@ -19,7 +19,7 @@ struct check {
 
 static const char *const plan_keys[] = {"name", "models", "runner", "axes", "workloads", "sweeps", "protocol", "collect", "collect_period_ms"};
 static const char *const block_keys[] = {"models", "axes", "workloads"};
-static const char *const protocol_keys[] = {"repetitions", "warmup", "order", "seed", "timeout_s", "cooldown"};
+static const char *const protocol_keys[] = {"repetitions", "warmup", "order", "seed", "timeout_s", "cooldown", "memory_limit_mib"};
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -339,6 +339,8 @@ static int check_protocol(const struct check *c, const struct mb_yaml *map)
         rc = take_number(c, node, "seed", 0, INT64_MAX, &p->seed); /* JSON integers are signed */
     if (!rc && (node = mb_yaml_get(map, "timeout_s")) && !(rc = take_number(c, node, "timeout_s", 1, 604800, &number)))
         p->timeout_s = (uint32_t)number;
+    if (!rc && (node = mb_yaml_get(map, "memory_limit_mib")) && !(rc = take_number(c, node, "memory_limit_mib", 1, 1u << 30, &number)))
+        p->memory_limit_mib = (uint32_t)number;
     if (!rc && (node = mb_yaml_get(map, "cooldown")))
         rc = take_auto(c, node, "cooldown", 3600, &p->cooldown_s);
     return rc;

@@ -130,6 +130,8 @@ int mb_plan_store_describe(struct mb_plan_store *store, const struct mb_plan_dra
                              "repetitions", (int)p->repetitions, "warmup", p->warmup, "order",
                              p->order == MB_ORDER_SHUFFLED ? "shuffled" : "listed", "seed", (json_int_t)p->seed, "timeout_s",
                              (int)p->timeout_s, "cooldown_s", p->cooldown_s, "sweeps", blocks, "inputs", inputs_json(&store->inputs));
+    if (text && p->memory_limit_mib) /* only where there is one: hashes of plans without stay as they were */
+        json_object_set_new(json_object_get(text, "protocol"), "memory_limit_mib", json_integer(p->memory_limit_mib));
     store->plan.text = text ? json_dumps(text, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(text);
     if (!store->plan.text)

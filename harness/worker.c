@@ -152,8 +152,10 @@ int mb_worker_main(int argc, char **argv)
     fcntl(MB_WORKER_FD_TEXT, F_SETFD, FD_CLOEXEC); /* where there is one */
     volunteer_for_oom();
     struct worker w = {.page = map_page()};
-    if (start_watch())
+    if (start_watch()) {
+        fputs("worker: no memory for a thread\n", stderr);
         return 1;
+    }
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;

@@ -75,7 +75,7 @@ static void close_fd(int *fd)
 enum { MOST_ENDS = MB_WORKER_FD_TEXT + 1 };
 
 /* Between fork and exec: only what signal-safety(7) allows. ends[i] becomes descriptor i; an end of -1 is the last and left out. */
-static void become_worker(const int ends[MOST_ENDS], pid_t parent)
+static void become_worker(const int ends[MOST_ENDS], const struct mb_memory_cap *cap, pid_t parent)
 {
     char *const argv[] = {(char[]){"meltbench"}, (char[]){"worker"}, NULL};
     setpgid(0, 0); /* a terminal's Ctrl-C is for the parent, who decides */
@@ -84,6 +84,9 @@ static void become_worker(const int ends[MOST_ENDS], pid_t parent)
         _exit(125); /* the parent died before the line above: nobody would tell us */
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    static const char no_cap[] = "the memory limit could not be set";
+    if (cap && !mb_memory_cap_enter(cap))
+        _exit(write(ends[2], no_cap, sizeof(no_cap) - 1) < 0 ? 125 : 126);
     for (int s = 1; s < NSIG; s++)
         if (s != SIGKILL && s != SIGSTOP)
             signal(s, SIG_DFL);
@@ -105,7 +108,7 @@ static void become_worker(const int ends[MOST_ENDS], pid_t parent)
     _exit(127);
 }
 
-int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, struct mb_error *err)
+int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, const struct mb_memory_cap *cap, struct mb_error *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, errs[2] = {-1, -1}, said[2] = {-1, -1}, page = -1, rc = MB_OK;
     *w = (struct mb_worker)MB_WORKER_NONE;
@@ -122,12 +125,13 @@ int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, struct
     if (w->pid < 0)
         goto fail;
     if (w->pid == 0)
-        become_worker((const int[MOST_ENDS]){in[1], errs[1], errs[1], out[1], page, said[1]}, parent);
+        become_worker((const int[MOST_ENDS]){in[1], errs[1], errs[1], out[1], page, said[1]}, cap, parent);
     w->fd_in = in[0];
     w->fd_out = out[0];
     w->fd_err = errs[0];
     w->fd_text = said[0];
     w->text = text;
+    w->cap = cap;
     fcntl(w->fd_err, F_SETFL, O_NONBLOCK);
     fcntl(w->fd_text, F_SETFL, O_NONBLOCK); /* where there is one */
     in[0] = out[0] = errs[0] = said[0] = -1;
@@ -250,6 +254,8 @@ static int died(struct mb_worker *w, const char *what, struct mb_error *err)
         snprintf(how, sizeof(how), "%s", what);
     else if (killed)
         snprintf(how, sizeof(how), "closed its answer pipe and had to be killed");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && w->cap && mb_memory_cap_killed(w->cap))
+        snprintf(how, sizeof(how), "killed by the kernel for using more memory than it may,");
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         snprintf(how, sizeof(how), "killed by SIGKILL, not by meltbench (the kernel's out-of-memory killer, or somebody else)");
     else if (WIFSIGNALED(status)) {

@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "base/text_sink.h"
 #include "harness/interrupt.h"
+#include "harness/memory_cap.h"
 
 #define MB_WORKER_FD_ANSWER 3
 #define MB_WORKER_FD_PAGE 4
@@ -42,6 +43,7 @@ struct mb_worker {
     pid_t pid;                /* 0 = none */
     int fd_in, fd_out, fd_err, fd_text; /* parent's ends; -1 = closed */
     const struct mb_text_sink *text; /* who takes what comes from fd_text */
+    const struct mb_memory_cap *cap; /* or NULL */
     struct mb_worker_page *page;
     struct mb_strbuf line;    /* of the answer under way */
     char err_tail[MB_WORKER_STDERR_TAIL + 1];
@@ -51,8 +53,9 @@ struct mb_worker {
 #define MB_WORKER_NONE {.pid = 0, .fd_in = -1, .fd_out = -1, .fd_err = -1, .fd_text = -1}
 
 /** mb_worker_spawn() - @text: takes what the worker says on descriptor 5 while it is asked, all of it before mb_worker_ask() returns,
- *  also when it died; outlives the worker. NULL: the worker has no such descriptor. */
-int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, struct mb_error *err) MB_MUST_CHECK;
+ *  also when it died; outlives the worker. NULL: the worker has no such descriptor. @cap: the memory it may have, for its whole life;
+ *  outlives it too; may be NULL. */
+int mb_worker_spawn(struct mb_worker *w, const struct mb_text_sink *text, const struct mb_memory_cap *cap, struct mb_error *err) MB_MUST_CHECK;
 
 /**
  * mb_worker_ask() - send @command, wait for one answer (new reference in *answer).

@@ -340,9 +340,55 @@ static void odd_paths_have_clear_answers(void **state)
     write_all(path, bytes, n / 2);
     free(bytes);
     struct mb_error err = {0};
-    const int rc = mb_db_open(&db, path, MB_DB_READ, &err);
-    assert_true(rc == MB_OK || rc == MB_EFORMAT);
+    assert_int_equal(mb_db_open(&db, path, MB_DB_READ, &err), MB_EFORMAT);
+    assert_non_null(strstr(err.text, "is cut off"));
+    open_fails(path, MB_DB_CREATE, MB_EFORMAT, "is cut off");
+}
+
+/* A night's writer was killed and a page of what it had written before was lost: nothing may be added to that file. */
+static void a_damaged_file_that_was_not_closed_is_refused_and_left(void **state)
+{
+    struct place *p = *state;
+    fflush(NULL);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct mb_db *db = open_ok(p->file, MB_DB_CREATE);
+        const int64_t cell = one_cell(db);
+        for (uint32_t i = 0; i < 40; i++) {
+            struct mb_record r;
+            struct mb_error err = {0};
+            int64_t id;
+            full_record(&r, i);
+            if (mb_db_put_trial(db, cell, &r, &id, &err))
+                _exit(1);
+            mb_record_release(&r);
+            if (i == 38) /* all but the last one into the file itself */
+                sqlite3_exec(mb_db_handle(db), "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+        }
+        _exit(0); /* not closed */
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    size_t n, n_after;
+    char *bytes = read_all(p->file, &n), whole[1400];
+    assert_true(n > 20 * 4096);
+    snprintf(whole, sizeof(whole), "cp '%s' '%s.good' && cp '%s-wal' '%s.good-wal'", p->file, p->file, p->file, p->file);
+    assert_int_equal(system(whole), 0);
+    memset(bytes + n / 2 / 4096 * 4096, 0xa5, 8 * 4096); /* some of them are newer in the -wal */
+    write_all(p->file, bytes, n);
+    open_fails(p->file, MB_DB_WRITE, MB_EFORMAT, "is damaged");
+    open_fails(p->file, MB_DB_CREATE, MB_EFORMAT, "sqlite3 FILE .recover");
+    char *after = read_all(p->file, &n_after);
+    assert_int_equal(n, n_after);
+    assert_memory_equal(bytes, after, n);
+    snprintf(whole, sizeof(whole), "%s.good", p->file); /* the same without the loss goes on */
+    struct mb_db *db = open_ok(whole, MB_DB_WRITE);
+    assert_int_equal(number(db, "SELECT count(*) FROM trial"), 40);
     mb_db_close(db);
+    free(bytes);
+    free(after);
 }
 
 /* Runs @body in a child as nobody, so that file modes count; returns its exit status. */
@@ -547,7 +593,7 @@ int main(void)
         T(keeps_a_repetition_whole), T(no_sample_is_lost_to_a_tie), T(a_failure_has_a_reason), T(provenance_rows_are_shared),
         T(every_axis_is_a_column), T(files_that_are_not_ours_stay_as_they_are), T(a_newer_wal_stays_as_it_is),
         T(odd_paths_have_clear_answers), T(a_read_only_file_in_a_read_only_folder_can_be_read), T(a_reader_writes_nothing),
-        T(a_locked_database_is_said_to_be_locked), T(a_full_database_keeps_whole_repetitions),
+        T(a_damaged_file_that_was_not_closed_is_refused_and_left), T(a_locked_database_is_said_to_be_locked), T(a_full_database_keeps_whole_repetitions),
         T(a_file_size_limit_keeps_whole_repetitions), T(a_kill_loses_at_most_the_repetition_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

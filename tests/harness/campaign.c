@@ -79,6 +79,28 @@ void campaign_close(struct campaign *c)
     assert_int_equal(system(command), 0);
 }
 
+const char *campaign_tiny_model(void)
+{
+    static char path[4096];
+    const char *dir = getenv("MELTBENCH_TEST_DATA");
+    snprintf(path, sizeof(path), "%s/stories260K.bin", dir ? dir : MB_SOURCE_DIR "/../shared/data");
+    if (access(path, R_OK) == 0)
+        return path;
+    printf("skipped: no %s\n", path);
+    return NULL;
+}
+
+void campaign_use_engine(struct campaign *c, size_t first, const char *path)
+{
+    for (size_t i = first; i < c->plan.n_cells; i++) {
+        struct mb_error err = {0};
+        struct mb_plan_cell *cell = &c->cells[i];
+        cell->cell.runner = "engine";
+        cell->cell.model_path = path;
+        assert_int_equal(mb_digest_file(path, cell->model_sha256, &cell->model_bytes, &err), MB_OK);
+    }
+}
+
 static int run_here(const struct campaign *c, bool again)
 {
     struct mb_error err = {0};

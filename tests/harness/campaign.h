@@ -1,5 +1,5 @@
 /**
- * campaign.h - a plan over the null runner made in code, run in a child process: what the session tests share. A test binary that
+ * campaign.h - a plan made in code, over the null runner or the engine, run in a child process: what the session tests share. A test binary that
  * uses it begins main() with campaign_worker(), because the session executes /proc/self/exe as its worker.
  */
 #ifndef MB_TESTS_CAMPAIGN_H
@@ -33,6 +33,11 @@ int campaign_worker(int argc, char **argv);
 /** campaign_open() - plan with warm-up 1, listed order, no cooldown, no collectors, 20 s time-out; a fresh folder. */
 void campaign_open(struct campaign *c, const struct campaign_cell *cells, size_t n);
 void campaign_close(struct campaign *c);
+
+/** campaign_tiny_model() - path of the 1 MB model of the test data; NULL (and a line on stdout) where it is not. */
+const char *campaign_tiny_model(void);
+/** campaign_use_engine() - cells from @first on run this model on the bundled engine; @path outlives the campaign. */
+void campaign_use_engine(struct campaign *c, size_t first, const char *path);
 
 /** campaign_start() - in a child process; its exit code is: 0 ok, 1 a repetition failed, 3 was finished, 130 interrupted, 50 other error.
  *  stderr goes to DIR/stderr. campaign_wait() returns the exit code, or -signal. */

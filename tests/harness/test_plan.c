@@ -70,13 +70,14 @@ static void protocol_and_collect_are_read(void **state)
     (void)state;
     struct mb_plan *plan = load("name: all of it\n" NULL_MODEL
                                 "workloads: [micro: {prompt: 8, gen: 4, repetitions: 2}, micro: {prompt: 16}]\n"
-                                "protocol: {repetitions: 7, warmup: 3, order: listed, seed: 99, timeout_s: 30, cooldown: 5}\n"
+                                "protocol: {repetitions: 7, warmup: 3, order: listed, seed: 99, timeout_s: 30, cooldown: 5, memory_limit_mib: 700}\n"
                                 "collect: [memory, synthetic]\ncollect_period_ms: 50\n");
     assert_string_equal(plan->name, "all of it");
     assert_int_equal(plan->protocol.warmup, 3);
     assert_int_equal(plan->protocol.order, MB_ORDER_LISTED);
     assert_int_equal(plan->protocol.seed, 99);
     assert_int_equal(plan->protocol.timeout_s, 30);
+    assert_int_equal(plan->protocol.memory_limit_mib, 700);
     assert_int_equal(plan->protocol.cooldown_s, 5);
     assert_string_equal(plan->collect, "memory,synthetic");
     assert_int_equal(plan->period_ns, 50000000);

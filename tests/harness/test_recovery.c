@@ -18,16 +18,19 @@
 #include "campaign.h"
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define KILLS 60
+#define KILLS 200
 #define COMPLETED "SELECT i_cell || ' ' || kind || ' ' || repetition || ' ' || status || ' ' || coalesce(reason, '') || ' ' || (SELECT count(*) " \
-                  "FROM event WHERE trial_id = trial.id AND event.kind = 'token') FROM trial JOIN cell ON cell.id = cell_id ORDER BY 1"
+                  "FROM event WHERE trial_id = trial.id AND event.kind = 'token') || ' ' || coalesce((SELECT value FROM metric WHERE trial_id = trial.id AND " \
+                  "name = 'output_hash'), '-') FROM trial JOIN cell ON cell.id = cell_id ORDER BY 1"
 #define N_MEASURED "SELECT count(*) FROM trial WHERE kind = 'measured'"
 
 static const struct campaign_cell mixed[] = {
     {"null:load_us=3000,prefill_us=2000,token_us=1000", 12, 4, NULL}, {"null:token_us=500", 10, 3, NULL},
     {"null:token_us=500,fail=nan@0", 10, 4, NULL},                    {"null:token_us=300", 4, 2, "refused for the test"},
     {"null:load_us=8000,token_us=200", 30, 5, NULL},                  {"null:load_us=2000,fail=crash@open", 4, 3, NULL},
+    {"stories", 40, 4, NULL},                                         {"stories ", 8, 3, NULL}, /* the engine, where the model is there */
 };
+#define N_NULL 6
 
 /* As a subreaper we inherit what a killed campaign leaves: all of it must end by itself. */
 static void nobody_is_left(void)
@@ -48,7 +51,10 @@ static void killed_at_random_moments_the_trials_are_those_of_an_undisturbed_run(
 {
     (void)state;
     struct campaign c;
-    campaign_open(&c, mixed, N_OF(mixed));
+    const char *model = campaign_tiny_model();
+    campaign_open(&c, mixed, model ? N_OF(mixed) : N_NULL);
+    if (model)
+        campaign_use_engine(&c, N_NULL, model);
     c.plan.protocol.order = MB_ORDER_SHUFFLED;
     c.plan.protocol.warmup = 2;
     const uint64_t begin_ns = mb_clock_ns();

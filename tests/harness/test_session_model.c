@@ -14,25 +14,10 @@
 
 static const char *tiny_model(void)
 {
-    static char path[4096];
-    const char *dir = getenv("MELTBENCH_TEST_DATA");
-    snprintf(path, sizeof(path), "%s/stories260K.bin", dir ? dir : MB_SOURCE_DIR "/../shared/data");
-    if (access(path, R_OK) != 0) {
-        printf("skipped: no %s\n", path);
+    const char *path = campaign_tiny_model();
+    if (!path)
         skip();
-    }
     return path;
-}
-
-static void use_engine(struct campaign *c, const char *path)
-{
-    for (size_t i = 0; i < c->plan.n_cells; i++) {
-        struct mb_error err = {0};
-        struct mb_plan_cell *cell = &c->cells[i];
-        cell->cell.runner = "engine";
-        cell->cell.model_path = path;
-        assert_int_equal(mb_digest_file(path, cell->model_sha256, &cell->model_bytes, &err), MB_OK);
-    }
 }
 
 static void the_model_table_says_what_was_executed(void **state)
@@ -42,7 +27,7 @@ static void the_model_table_says_what_was_executed(void **state)
     static const struct campaign_cell cells[] = {{"stories", 8, 2, NULL}, {"stories ", 8, 2, NULL}};
     struct campaign c;
     campaign_open(&c, cells, 2);
-    use_engine(&c, path);
+    campaign_use_engine(&c, 0, path);
     assert_int_equal(campaign_run(&c), 0);
     assert_int_equal(campaign_number(&c, "SELECT count(*) FROM trial WHERE kind = 'measured' AND status = 'ok'"), 4);
     assert_int_equal(campaign_number(&c, "SELECT count(*) FROM model"), 1); /* both cells ran the same weights */
@@ -76,7 +61,7 @@ static void a_file_that_is_no_model_fails_its_cell_with_the_reason(void **state)
     assert_non_null(f);
     fputs("GGUF but not really a model", f);
     fclose(f);
-    use_engine(&c, path);
+    campaign_use_engine(&c, 0, path);
     assert_int_equal(campaign_run(&c), 1);
     assert_string_equal(campaign_query(&c, "SELECT status FROM trial ORDER BY repetition"), "failed\nfailed\nskipped");
     assert_non_null(strstr(campaign_query(&c, "SELECT reason FROM trial WHERE repetition = 0"), "broken.gguf"));

@@ -69,7 +69,7 @@ static struct mb_worker spawn_with(const char *how, const struct mb_text_sink *t
         setenv("MB_TEST_WORKER", how, 1);
     else
         unsetenv("MB_TEST_WORKER");
-    assert_int_equal(mb_worker_spawn(&w, text, &err), MB_OK);
+    assert_int_equal(mb_worker_spawn(&w, text, NULL, &err), MB_OK);
     return w;
 }
 
