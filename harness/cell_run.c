@@ -1,6 +1,7 @@
 /* cell_run.c - see cell_run.h. */
 #include "harness/cell_run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ enum outcome {
     STOP         /* with err: interrupted, or the database refused */
 };
 
-struct cell_run {
+struct mb_cell_run {
     const struct mb_cell_host *host;
     const struct mb_plan_cell *cell;
     int64_t cell_id;
@@ -31,12 +32,27 @@ struct cell_run {
     uint64_t sent_ns;    /* last command */
     char sent_utc[32];
     bool warming;        /* the last command was an unmeasured repetition */
+    uint32_t n_expected; /* measured rows that the progress knows of */
     struct mb_record last; /* a repetition that came back */
 };
 
 uint32_t mb_cell_target(const struct mb_plan_cell *cell)
 {
     return cell->refused ? 1 : cell->repetitions;
+}
+
+static enum mb_stop check_stopping(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
+{
+    return mb_stopping_check(&cell->stopping, cell->repetitions, done->n_measured, done->work_ns, done->n_by_status[MB_TRIAL_OK], done->spent_ns);
+}
+
+bool mb_cell_complete(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
+{
+    if (done->n_measured < mb_cell_target(cell))
+        return false;
+    const bool given_up = done->n_by_status[MB_TRIAL_SKIPPED] > 0 || done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW;
+    return cell->refused || !cell->stopping.most || given_up ||
+           check_stopping(cell, done) != MB_STOP_NOT_YET;
 }
 
 void mb_result_count(struct mb_session_result *result, enum mb_trial_status status, uint32_t n)
@@ -47,17 +63,35 @@ void mb_result_count(struct mb_session_result *result, enum mb_trial_status stat
 
 /* --- storing --------------------------------------------------------------------------------------------------- */
 
+/* What the stopping rule sees now that this one is counted. */
+static int add_stopping(const struct mb_cell_run *c, struct mb_record *r)
+{
+    static const char source[] = "protocol";
+    const struct mb_cell_done *done = c->done;
+    const uint32_t n_ok = done->n_by_status[MB_TRIAL_OK];
+    const double reach = mb_stopping_interval(done->work_ns, n_ok);
+    const enum mb_stop stop = check_stopping(c->cell, done);
+    int rc = isnan(reach) ? mb_record_add_absent(r, MB_METRIC_REL_INTERVAL, "", source, "fewer ok repetitions than an interval of 95 % needs")
+                          : mb_record_add_metric(r, MB_METRIC_REL_INTERVAL, "", source, MB_ORIGIN_MEASURED, reach);
+    if (!rc && stop != MB_STOP_NOT_YET)
+        rc = mb_record_add_metric(r, MB_METRIC_REPETITIONS_STOP, mb_stop_name(stop), source, MB_ORIGIN_MEASURED, (double)done->n_measured);
+    return rc;
+}
+
 /* One finished repetition: database, counts, callback. Unmeasured ones of a repeated warm-up are there already: not twice. */
-static int store(struct cell_run *c, const struct mb_record *r, struct mb_error *err)
+static int store(struct mb_cell_run *c, struct mb_record *r, struct mb_error *err)
 {
     const struct mb_session_options *o = c->host->options;
     if (mb_resume_has(c->done, r->kind, r->repetition))
         return MB_OK;
     int64_t id;
-    const int rc = o->db ? mb_db_put_trial(o->db, c->cell_id, r, &id, err) : MB_OK;
+    int rc = mb_resume_note(c->done, r, err);
+    if (!rc && c->cell->stopping.most && r->kind == MB_TRIAL_MEASURED && r->status != MB_TRIAL_SKIPPED && add_stopping(c, r))
+        rc = mb_fail(err, MB_ENOMEM, "no memory for a repetition's own figures");
+    if (!rc && o->db)
+        rc = mb_db_put_trial(o->db, c->cell_id, r, &id, err);
     if (rc)
-        return rc;
-    mb_resume_note(c->done, r);
+        return rc; /* ends the session: what was noted is not looked at again */
     if (r->kind == MB_TRIAL_MEASURED)
         mb_result_count(c->host->result, r->status, 1);
     if (o->on_trial)
@@ -65,31 +99,32 @@ static int store(struct cell_run *c, const struct mb_record *r, struct mb_error 
     return MB_OK;
 }
 
-static void account(struct cell_run *c, uint32_t n_measured)
+static void account(struct mb_cell_run *c, uint32_t n_measured)
 {
     const uint64_t now = mb_clock_ns();
     mb_progress_spent(c->host->progress, c->cell->cell.workload, now - c->since_ns, n_measured);
     c->since_ns = now;
 }
 
-static int store_skipped(struct cell_run *c, const char *reason, struct mb_error *err)
+/* The rest of the cell, at least one row: what is stored says why it ended. */
+static int store_skipped(struct mb_cell_run *c, const char *reason, struct mb_error *err)
 {
     const uint32_t target = mb_cell_target(c->cell), n = target > c->done->n_measured ? target - c->done->n_measured : 0;
     int rc = MB_OK;
-    while (rc == MB_OK && c->done->n_measured < target) {
+    do {
         struct mb_record r = {.kind = MB_TRIAL_MEASURED, .status = MB_TRIAL_SKIPPED, .repetition = c->done->n_measured};
         r.reason = (char *)(uintptr_t)reason; /* borrowed: not released */
         r.t_begin_ns = r.t_end_ns = mb_clock_ns();
         mb_clock_utc(r.started_utc, sizeof(r.started_utc));
         rc = store(c, &r, err);
-    }
+    } while (rc == MB_OK && c->done->n_measured < target);
     mb_progress_drop(c->host->progress, c->cell->cell.workload, n);
     mb_progress_say(c->host->progress, "skipped %s: %s", c->cell->label, reason);
     return rc;
 }
 
 /* The measured repetition that could not be had. What came back of it, if anything, is in c->last. */
-static int store_failed(struct cell_run *c, const char *reason, struct mb_error *err)
+static int store_failed(struct mb_cell_run *c, const char *reason, struct mb_error *err)
 {
     struct mb_record *r = &c->last;
     char text[700], limit[60];
@@ -116,7 +151,7 @@ static int store_failed(struct cell_run *c, const char *reason, struct mb_error 
 
 /* --- asking ---------------------------------------------------------------------------------------------------- */
 
-static enum outcome ask(struct cell_run *c, json_t *command, json_t **answer, struct mb_error *err)
+static enum outcome ask(struct mb_cell_run *c, json_t *command, json_t **answer, struct mb_error *err)
 {
     const uint64_t timeout_ns = (uint64_t)c->host->plan->protocol.timeout_s * 1000000000u;
     *answer = NULL;
@@ -129,7 +164,7 @@ static enum outcome ask(struct cell_run *c, json_t *command, json_t **answer, st
 }
 
 /* The facts of the opened model into the model table. */
-static int store_model(struct cell_run *c, const struct mb_runner_facts *facts, struct mb_error *err)
+static int store_model(struct mb_cell_run *c, const struct mb_runner_facts *facts, struct mb_error *err)
 {
     const struct mb_cell *cell = &c->cell->cell;
     struct mb_db *db = c->host->options->db;
@@ -145,7 +180,7 @@ static int store_model(struct cell_run *c, const struct mb_runner_facts *facts, 
     return rc ? rc : mb_db_set_cell_model(db, c->cell_id, id, err);
 }
 
-static enum outcome open_cell(struct cell_run *c, bool cold, struct mb_error *err)
+static enum outcome open_cell(struct mb_cell_run *c, bool cold, struct mb_error *err)
 {
     const struct mb_plan *plan = c->host->plan;
     const uint64_t n_samples = (uint64_t)plan->protocol.timeout_s * 1000000000u / (plan->period_ns ? plan->period_ns : 1) + 16;
@@ -170,7 +205,7 @@ static enum outcome open_cell(struct cell_run *c, bool cold, struct mb_error *er
 }
 
 /* One repetition into c->last. FAILED also when it came back but failed. */
-static enum outcome ask_trial(struct cell_run *c, enum mb_trial_kind kind, uint32_t repetition, struct mb_error *err)
+static enum outcome ask_trial(struct mb_cell_run *c, enum mb_trial_kind kind, uint32_t repetition, struct mb_error *err)
 {
     mb_record_release(&c->last);
     c->warming = kind != MB_TRIAL_MEASURED;
@@ -188,7 +223,7 @@ static enum outcome ask_trial(struct cell_run *c, enum mb_trial_kind kind, uint3
     return end;
 }
 
-static enum outcome interrupted(struct cell_run *c, struct mb_error *err)
+static enum outcome interrupted(struct mb_cell_run *c, struct mb_error *err)
 {
     if (mb_interrupt_count(c->host->interrupt) == 0)
         return GOES_ON;
@@ -197,7 +232,7 @@ static enum outcome interrupted(struct cell_run *c, struct mb_error *err)
 }
 
 /* Unmeasured repetitions to do: none where only a score is wanted, which no warmth changes. */
-static int32_t warmup_asked(const struct cell_run *c)
+static int32_t warmup_asked(const struct mb_cell_run *c)
 {
     const struct mb_workload_ops *workload = mb_workload_find(c->cell->cell.workload);
     const bool none = c->host->options->no_warmup || (workload && workload->untimed);
@@ -205,7 +240,7 @@ static int32_t warmup_asked(const struct cell_run *c)
 }
 
 /* A fresh worker, opened and warm. */
-static enum outcome start_worker(struct cell_run *c, struct mb_error *err)
+static enum outcome start_worker(struct mb_cell_run *c, struct mb_error *err)
 {
     struct mb_warmup warmup;
     mb_warmup_begin(&warmup, warmup_asked(c));
@@ -227,9 +262,24 @@ static enum outcome start_worker(struct cell_run *c, struct mb_error *err)
     return end;
 }
 
-/* The next measured repetition, with a fresh worker where there is none. */
-static enum outcome measure_next(struct cell_run *c, struct mb_error *err)
+static void say_enough(const struct mb_cell_run *c)
 {
+    const struct mb_cell_done *done = c->done;
+    const double reach = mb_stopping_interval(done->work_ns, done->n_by_status[MB_TRIAL_OK]);
+    char within[48] = "median not known to 95 %";
+    if (!isnan(reach))
+        snprintf(within, sizeof(within), "median within %.2g %%", 100 * reach);
+    mb_progress_say(c->host->progress, "%s: %u repetitions, %s; ended by %s", c->cell->label, done->n_measured, within,
+                    mb_stop_name(check_stopping(c->cell, done)));
+}
+
+/* The next measured repetition, with a fresh worker where there is none. */
+static enum outcome measure_next(struct mb_cell_run *c, struct mb_error *err)
+{
+    if (c->done->n_measured >= c->n_expected) {
+        mb_progress_expect(c->host->progress, c->cell->cell.workload, 1);
+        c->n_expected++;
+    }
     enum outcome end = c->worker.pid > 0 ? GOES_ON : start_worker(c, err);
     if (end == GOES_ON)
         end = ask_trial(c, MB_TRIAL_MEASURED, c->done->n_measured, err);
@@ -238,54 +288,78 @@ static enum outcome measure_next(struct cell_run *c, struct mb_error *err)
     if (store(c, &c->last, err))
         return STOP;
     account(c, 1);
-    mb_progress_show(c->host->progress, c->cell, &c->last, mb_clock_ns(), c->done->n_measured == c->cell->repetitions);
+    const bool complete = mb_cell_complete(c->cell, c->done);
+    mb_progress_show(c->host->progress, c->cell, &c->last, mb_clock_ns(), complete);
+    if (complete && c->cell->stopping.most)
+        say_enough(c);
     return GOES_ON;
 }
 
-static int skip_the_rest(struct cell_run *c, struct mb_error *err)
+static int skip_the_rest(struct mb_cell_run *c, struct mb_error *err)
 {
     char text[700];
     snprintf(text, sizeof(text), "not tried after %u failures in a row, the last: %s", c->done->n_failed_in_a_row, c->done->last_reason);
     return store_skipped(c, text, err);
 }
 
+int mb_cell_run_open(struct mb_cell_run **out, const struct mb_cell_host *host, const struct mb_plan_cell *cell, int64_t cell_id,
+                     struct mb_cell_done *done, struct mb_error *err)
+{
+    struct mb_cell_run *c = *out = calloc(1, sizeof(*c));
+    if (!c)
+        return mb_fail(err, MB_ENOMEM, "no memory for a cell");
+    const uint32_t target = mb_cell_target(cell);
+    *c = (struct mb_cell_run){.host = host, .cell = cell, .cell_id = cell_id, .done = done, .worker = MB_WORKER_NONE,
+                              .n_expected = target > done->n_measured ? target : done->n_measured};
+    mb_memory_cap_open(&c->cap, (uint64_t)host->plan->protocol.memory_limit_mib << 20, host->root);
+    return MB_OK;
+}
+
+int mb_cell_run_next(struct mb_cell_run *c, struct mb_error *err)
+{
+    struct mb_error why = {0};
+    c->since_ns = mb_clock_ns();
+    if (c->cell->refused)
+        return store_skipped(c, c->cell->refused, err);
+    if (c->done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW)
+        return skip_the_rest(c, err);
+    if (interrupted(c, err) == STOP)
+        return MB_EINTR;
+    int rc = MB_OK;
+    const enum outcome end = measure_next(c, &why);
+    if (end == FAILED)
+        rc = store_failed(c, why.text, err);
+    else if (end == UNSUPPORTED)
+        rc = store_skipped(c, why.text, err);
+    else if (end == STOP) {
+        *err = why;
+        rc = why.code;
+    }
+    if (end != GOES_ON)
+        mb_worker_quit(&c->worker); /* the next repetition gets a fresh one */
+    return rc;
+}
+
+void mb_cell_run_close(struct mb_cell_run *c, bool now)
+{
+    if (!c)
+        return;
+    if (now)
+        mb_worker_kill(&c->worker);
+    else
+        mb_worker_quit(&c->worker);
+    mb_memory_cap_close(&c->cap);
+    mb_record_release(&c->last);
+    free(c);
+}
+
 int mb_cell_run(const struct mb_cell_host *host, const struct mb_plan_cell *cell, int64_t cell_id, struct mb_cell_done *done,
                 struct mb_error *err)
 {
-    struct cell_run c = {.host = host, .cell = cell, .cell_id = cell_id, .done = done, .worker = MB_WORKER_NONE, .since_ns = mb_clock_ns()};
-    int rc = MB_OK;
-    mb_memory_cap_open(&c.cap, (uint64_t)host->plan->protocol.memory_limit_mib << 20, host->root);
-    while (rc == MB_OK && done->n_measured < mb_cell_target(cell)) {
-        struct mb_error why = {0};
-        if (cell->refused) {
-            rc = store_skipped(&c, cell->refused, err);
-            break;
-        }
-        if (done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW) {
-            rc = skip_the_rest(&c, err);
-            break;
-        }
-        if (interrupted(&c, err) == STOP) {
-            rc = MB_EINTR;
-            break;
-        }
-        const enum outcome end = measure_next(&c, &why);
-        if (end == FAILED)
-            rc = store_failed(&c, why.text, err);
-        else if (end == UNSUPPORTED)
-            rc = store_skipped(&c, why.text, err);
-        else if (end == STOP) {
-            *err = why;
-            rc = why.code;
-        }
-        if (end != GOES_ON)
-            mb_worker_quit(&c.worker); /* the next repetition gets a fresh one */
-    }
-    if (rc == MB_EINTR || rc == MB_OK)
-        mb_worker_quit(&c.worker);
-    else
-        mb_worker_kill(&c.worker);
-    mb_memory_cap_close(&c.cap);
-    mb_record_release(&c.last);
+    struct mb_cell_run *c;
+    int rc = mb_cell_run_open(&c, host, cell, cell_id, done, err);
+    while (rc == MB_OK && !mb_cell_complete(cell, done))
+        rc = mb_cell_run_next(c, err);
+    mb_cell_run_close(c, rc != MB_OK && rc != MB_EINTR);
     return rc;
 }

@@ -1,7 +1,8 @@
 /**
  * cell_run.h - all repetitions of one cell, from what is stored already to the full number: worker, warm-up, measured ones, and a row
  * for every way in which they can go wrong. docs/protocol.md is the description for users; the rules:
- *   exactly `repetitions` measured rows a cell; a refused cell has one, skipped, with the reason
+ *   exactly `repetitions` measured rows a cell, or at least so many and then until stopping.h says enough; a refused cell has one,
+ *   skipped, with the reason
  *   a repetition that fails (error, NaN, crash, time-out, also while loading or warming up) is a failed row; the next one gets a
  *   fresh worker; after two in a row the rest are stored as skipped
  *   what cannot run here (MB_ENOTSUP) is skipped, all repetitions
@@ -25,10 +26,27 @@ struct mb_cell_host { /* what the cells of a session share */
     const char *root;     /* prefix of /sys and /proc */
 };
 
-/** mb_cell_target() - measured rows that a complete cell has. */
+/** mb_cell_target() - measured rows that the cell has at least when it is complete. */
 uint32_t mb_cell_target(const struct mb_plan_cell *cell);
 
-/** mb_cell_run() - @cell_id is unused without a database. MB_OK: complete. MB_EINTR: to be continued. Others: the database's. */
+/** mb_cell_complete() - is nothing left to do? Looks at stored facts only: the same after a resume. */
+bool mb_cell_complete(const struct mb_plan_cell *cell, const struct mb_cell_done *done);
+
+/** A cell under way, with its worker once it has one. */
+struct mb_cell_run;
+
+/** mb_cell_run_open() - everything but memory comes later; @cell_id is unused without a database. */
+int mb_cell_run_open(struct mb_cell_run **out, const struct mb_cell_host *host, const struct mb_plan_cell *cell, int64_t cell_id,
+                     struct mb_cell_done *done, struct mb_error *err) MB_MUST_CHECK;
+
+/** mb_cell_run_next() - the next measured repetition of an incomplete cell; where there is no worker, a fresh one and its warm-up. What cannot
+ *  be run becomes skipped rows, all at once. MB_EINTR: to be continued. Others: the database's. */
+int mb_cell_run_next(struct mb_cell_run *run, struct mb_error *err) MB_MUST_CHECK;
+
+/** mb_cell_run_close() - the worker ends by itself, or, @now, is killed. Accepts NULL. */
+void mb_cell_run_close(struct mb_cell_run *run, bool now);
+
+/** mb_cell_run() - all of it: open, next until complete, close. */
 int mb_cell_run(const struct mb_cell_host *host, const struct mb_plan_cell *cell, int64_t cell_id, struct mb_cell_done *done,
                 struct mb_error *err) MB_MUST_CHECK;
 

@@ -102,7 +102,7 @@ static void column_text(const struct mb_plan *plan, const struct costs *costs, s
     else if (column == MB_AXIS_N + 1)
         workload_text(&cell->cell, out);
     else if (column == MB_AXIS_N + 2)
-        mb_strbuf_printf(out, "%u", cell->repetitions);
+        mb_strbuf_printf(out, cell->stopping.most ? "%u-%u" : "%u", cell->repetitions, cell->stopping.most);
     else if (cell->refused)
         mb_strbuf_puts(out, "refused");
     else {

@@ -11,6 +11,7 @@
 #include "base/cell.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "harness/stopping.h"
 
 /* A wake-up of the sampler costs a computing core 40 to 60 us (docs/overhead.md): 25 ms keep it near 0.2 % of one core. */
 enum { MB_PLAN_PERIOD_MS = 25 };
@@ -18,7 +19,8 @@ enum { MB_PLAN_PERIOD_MS = 25 };
 enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
 
 struct mb_protocol {
-    uint32_t repetitions;   /* measured trials per cell; a workload's own `repetitions` wins */
+    uint32_t repetitions;   /* measured trials per cell, with @stopping at least; a workload's own `repetitions` wins over both */
+    struct mb_stopping stopping; /* all zero: exactly @repetitions */
     int32_t warmup;         /* -1 auto, else so many */
     enum mb_order order;
     uint64_t seed;
@@ -35,7 +37,8 @@ struct mb_plan_cell {
     char *refused;          /* NULL, or why this cell is not run: combination, unavailable backend, method out of range for the model */
     char model_sha256[MB_DIGEST_HEX]; /* "" without a model */
     uint64_t model_bytes;
-    uint32_t repetitions;
+    uint32_t repetitions;   /* measured ones that a complete cell has, at least */
+    struct mb_stopping stopping; /* most > 0: more until this says enough */
 };
 
 struct mb_plan {

@@ -6,34 +6,26 @@
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "harness/plan_draft.h"
-#include "harness/plan_yaml.h"
+#include "harness/plan_check.h"
 
 enum { MAX_NAMES = 64 };
 
-struct check {
-    const char *file;
-    struct mb_plan_draft *draft;
-    struct mb_error *err;
-};
-
 static const char *const plan_keys[] = {"name", "models", "runner", "axes", "workloads", "sweeps", "protocol", "collect", "collect_period_ms"};
 static const char *const block_keys[] = {"models", "axes", "workloads"};
-static const char *const protocol_keys[] = {"repetitions", "warmup", "order", "seed", "timeout_s", "cooldown", "memory_limit_mib"};
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
-static struct mb_plan_mark mark_of(const struct check *c, const struct mb_yaml *node)
+static struct mb_plan_mark mark_of(const struct mb_plan_check *c, const struct mb_yaml *node)
 {
     return (struct mb_plan_mark){.file = c->file, .line = node->line, .column = node->column};
 }
 
-static int no_memory(const struct check *c)
+static int no_memory(const struct mb_plan_check *c)
 {
     return mb_fail(c->err, MB_ENOMEM, "%s: no memory for this plan", c->file);
 }
 
-static int need_kind(const struct check *c, const struct mb_yaml *node, enum mb_yaml_kind kind, const char *what)
+int mb_plan_need_kind(const struct mb_plan_check *c, const struct mb_yaml *node, enum mb_yaml_kind kind, const char *what)
 {
     if (node->kind == kind)
         return MB_OK;
@@ -42,15 +34,15 @@ static int need_kind(const struct check *c, const struct mb_yaml *node, enum mb_
                         is_nothing ? "nothing" : mb_yaml_kind_name(node->kind));
 }
 
-static int need_text(const struct check *c, const struct mb_yaml *node, const char *what)
+int mb_plan_need_text(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what)
 {
-    const int rc = need_kind(c, node, MB_YAML_SCALAR, what);
+    const int rc = mb_plan_need_kind(c, node, MB_YAML_SCALAR, what);
     if (rc || node->quoted || *node->text)
         return rc;
     return mb_yaml_fail(c->file, node, c->err, "%s has no value", what);
 }
 
-static int fail_unknown_key(const struct check *c, const struct mb_yaml *key, const char *const *known, size_t n_known)
+static int fail_unknown_key(const struct mb_plan_check *c, const struct mb_yaml *key, const char *const *known, size_t n_known)
 {
     const char *nearest = mb_nearest(key->text, known, n_known);
     if (nearest)
@@ -63,7 +55,7 @@ static int fail_unknown_key(const struct check *c, const struct mb_yaml *key, co
     return rc;
 }
 
-static int check_keys(const struct check *c, const struct mb_yaml *map, const char *const *known, size_t n_known)
+int mb_plan_known_keys(const struct mb_plan_check *c, const struct mb_yaml *map, const char *const *known, size_t n_known)
 {
     for (size_t i = 0; i < map->n; i++) {
         bool found = false;
@@ -75,9 +67,9 @@ static int check_keys(const struct check *c, const struct mb_yaml *map, const ch
     return MB_OK;
 }
 
-static int take_number(const struct check *c, const struct mb_yaml *node, const char *what, uint64_t min, uint64_t max, uint64_t *value)
+int mb_plan_take_number(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, uint64_t min, uint64_t max, uint64_t *value)
 {
-    int rc = need_text(c, node, what);
+    int rc = mb_plan_need_text(c, node, what);
     if (rc)
         return rc;
     char *end;
@@ -89,24 +81,8 @@ static int take_number(const struct check *c, const struct mb_yaml *node, const 
     return MB_OK;
 }
 
-/* "auto" or a number. */
-static int take_auto(const struct check *c, const struct mb_yaml *node, const char *what, uint64_t max, int32_t *value)
-{
-    if (node->kind == MB_YAML_SCALAR && strcmp(node->text, "auto") == 0) {
-        *value = -1;
-        return MB_OK;
-    }
-    uint64_t number = 0;
-    if (node->kind == MB_YAML_SCALAR && (node->text[0] < '0' || node->text[0] > '9') && *node->text)
-        return mb_yaml_fail(c->file, node, c->err, "%s: '%s' is neither auto nor a whole number up to %" PRIu64, what, node->text, max);
-    const int rc = take_number(c, node, what, 0, max, &number);
-    if (!rc)
-        *value = (int32_t)number;
-    return rc;
-}
-
 /* A value or a list of values. */
-static int take_list(const struct check *c, const struct mb_yaml *node, const char *what, struct mb_plan_list *list)
+static int take_list(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, struct mb_plan_list *list)
 {
     const struct mb_yaml *const one[] = {node};
     const bool is_list = node->kind == MB_YAML_LIST;
@@ -119,16 +95,16 @@ static int take_list(const struct check *c, const struct mb_yaml *node, const ch
     int rc = MB_OK;
     for (size_t i = 0; i < n && !rc; i++) {
         const struct mb_plan_mark mark = mark_of(c, items[i]);
-        rc = need_text(c, items[i], what);
+        rc = mb_plan_need_text(c, items[i], what);
         if (!rc)
             rc = mb_plan_list_add(list, items[i]->text, &mark, c->err);
     }
     return rc;
 }
 
-static int check_axes(const struct check *c, const struct mb_yaml *map, struct mb_plan_block *block)
+static int check_axes(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_plan_block *block)
 {
-    int rc = need_kind(c, map, MB_YAML_MAP, "axes");
+    int rc = mb_plan_need_kind(c, map, MB_YAML_MAP, "axes");
     for (size_t i = 0; i < map->n && !rc; i++) {
         const int axis = mb_axis_find(map->keys[i]->text);
         if (axis < 0) {
@@ -150,7 +126,7 @@ static int check_axes(const struct check *c, const struct mb_yaml *map, struct m
 }
 
 /* Names and paths are taken as they are: a path may hold commas. */
-static int check_models(const struct check *c, const struct mb_yaml *node, struct mb_plan_block *block)
+static int check_models(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_plan_block *block)
 {
     struct mb_plan_list *list = &block->axis[MB_AXIS_MODEL], given = {0};
     mb_plan_list_release(list);
@@ -164,7 +140,7 @@ static int check_models(const struct check *c, const struct mb_yaml *node, struc
     return rc;
 }
 
-static const struct mb_workload_ops *find_workload(const struct check *c, const struct mb_yaml *name)
+static const struct mb_workload_ops *find_workload(const struct mb_plan_check *c, const struct mb_yaml *name)
 {
     const struct mb_workload_ops *found = name->kind == MB_YAML_SCALAR ? mb_workload_find(name->text) : NULL;
     if (found)
@@ -182,7 +158,7 @@ static const struct mb_workload_ops *find_workload(const struct check *c, const 
     return NULL;
 }
 
-static int check_options(const struct check *c, const struct mb_yaml *map, struct mb_plan_work *work)
+static int check_options(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_plan_work *work)
 {
     int rc = MB_OK;
     for (size_t i = 0; i < map->n && !rc; i++) {
@@ -197,7 +173,7 @@ static int check_options(const struct check *c, const struct mb_yaml *map, struc
 }
 
 /* `- micro` or `- micro: {prompt: 256}` */
-static int check_workload(const struct check *c, const struct mb_yaml *node, struct mb_plan_work *work)
+static int check_workload(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_plan_work *work)
 {
     const struct mb_yaml *name = node, *options = NULL;
     if (node->kind == MB_YAML_MAP) {
@@ -207,7 +183,7 @@ static int check_workload(const struct check *c, const struct mb_yaml *node, str
         name = node->keys[0];
         options = node->items[0];
     } else {
-        const int rc = need_text(c, node, "workloads");
+        const int rc = mb_plan_need_text(c, node, "workloads");
         if (rc)
             return rc;
     }
@@ -216,15 +192,15 @@ static int check_workload(const struct check *c, const struct mb_yaml *node, str
     if (!work->ops)
         return MB_EINVAL;
     const bool has_options = options && !(options->kind == MB_YAML_SCALAR && !*options->text);
-    int rc = has_options ? need_kind(c, options, MB_YAML_MAP, name->text) : MB_OK;
+    int rc = has_options ? mb_plan_need_kind(c, options, MB_YAML_MAP, name->text) : MB_OK;
     if (!rc && has_options)
         rc = check_options(c, options, work);
     return rc ? rc : mb_plan_options_finish(work, c->err);
 }
 
-static int check_workloads(const struct check *c, const struct mb_yaml *node, struct mb_plan_block *block)
+static int check_workloads(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_plan_block *block)
 {
-    int rc = need_kind(c, node, MB_YAML_LIST, "workloads");
+    int rc = mb_plan_need_kind(c, node, MB_YAML_LIST, "workloads");
     if (rc)
         return rc;
     if (!node->n)
@@ -243,7 +219,7 @@ static int check_workloads(const struct check *c, const struct mb_yaml *node, st
 }
 
 /* models, axes and workloads of the plan or of one sweep, over what @block already has */
-static int check_block(const struct check *c, const struct mb_yaml *map, struct mb_plan_block *block)
+static int check_block(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_plan_block *block)
 {
     const struct mb_yaml *models = mb_yaml_get(map, "models"), *axes = mb_yaml_get(map, "axes"), *work = mb_yaml_get(map, "workloads");
     int rc = models ? check_models(c, models, block) : MB_OK;
@@ -255,7 +231,7 @@ static int check_block(const struct check *c, const struct mb_yaml *map, struct 
 }
 
 /* A block that can be expanded: it names models and workloads, and every other axis has a value. */
-static int complete_block(const struct check *c, const struct mb_yaml *at, struct mb_plan_block *block)
+static int complete_block(const struct mb_plan_check *c, const struct mb_yaml *at, struct mb_plan_block *block)
 {
     if (!block->axis[MB_AXIS_MODEL].n)
         return mb_yaml_fail(c->file, at, c->err, "no models: name at least one, as in `models: [smollm2-135m]`");
@@ -268,9 +244,9 @@ static int complete_block(const struct check *c, const struct mb_yaml *at, struc
     return rc;
 }
 
-static int check_sweeps(const struct check *c, const struct mb_yaml *root, const struct mb_yaml *sweeps)
+static int check_sweeps(const struct mb_plan_check *c, const struct mb_yaml *root, const struct mb_yaml *sweeps)
 {
-    int rc = need_kind(c, sweeps, MB_YAML_LIST, "sweeps");
+    int rc = mb_plan_need_kind(c, sweeps, MB_YAML_LIST, "sweeps");
     if (rc)
         return rc;
     if (!sweeps->n)
@@ -281,9 +257,9 @@ static int check_sweeps(const struct check *c, const struct mb_yaml *root, const
     c->draft->n_blocks = sweeps->n;
     for (size_t i = 0; i < sweeps->n && !rc; i++) {
         const struct mb_yaml *sweep = sweeps->items[i];
-        rc = need_kind(c, sweep, MB_YAML_MAP, "sweeps");
+        rc = mb_plan_need_kind(c, sweep, MB_YAML_MAP, "sweeps");
         if (!rc)
-            rc = check_keys(c, sweep, block_keys, COUNT_OF(block_keys));
+            rc = mb_plan_known_keys(c, sweep, block_keys, COUNT_OF(block_keys));
         if (!rc)
             rc = check_block(c, root, &c->draft->blocks[i]); /* the common part, then the sweep's own */
         if (!rc)
@@ -294,7 +270,7 @@ static int check_sweeps(const struct check *c, const struct mb_yaml *root, const
     return rc;
 }
 
-static int check_product(const struct check *c, const struct mb_yaml *root)
+static int check_product(const struct mb_plan_check *c, const struct mb_yaml *root)
 {
     const struct mb_yaml *sweeps = mb_yaml_get(root, "sweeps");
     if (sweeps)
@@ -307,46 +283,7 @@ static int check_product(const struct check *c, const struct mb_yaml *root)
     return rc ? rc : complete_block(c, root, c->draft->blocks);
 }
 
-static int check_order(const struct check *c, const struct mb_yaml *node)
-{
-    int rc = need_text(c, node, "order");
-    if (rc)
-        return rc;
-    if (strcmp(node->text, "shuffled") == 0)
-        c->draft->protocol.order = MB_ORDER_SHUFFLED;
-    else if (strcmp(node->text, "listed") == 0)
-        c->draft->protocol.order = MB_ORDER_LISTED;
-    else
-        return mb_yaml_fail(c->file, node, c->err, "order: '%s' is neither shuffled nor listed", node->text);
-    return MB_OK;
-}
-
-static int check_protocol(const struct check *c, const struct mb_yaml *map)
-{
-    struct mb_protocol *p = &c->draft->protocol;
-    const struct mb_yaml *node;
-    uint64_t number = 0;
-    int rc = need_kind(c, map, MB_YAML_MAP, "protocol");
-    if (!rc)
-        rc = check_keys(c, map, protocol_keys, COUNT_OF(protocol_keys));
-    if (!rc && (node = mb_yaml_get(map, "repetitions")) && !(rc = take_number(c, node, "repetitions", 1, 100000, &number)))
-        p->repetitions = (uint32_t)number;
-    if (!rc && (node = mb_yaml_get(map, "warmup")))
-        rc = take_auto(c, node, "warmup", 1000, &p->warmup);
-    if (!rc && (node = mb_yaml_get(map, "order")))
-        rc = check_order(c, node);
-    if (!rc && (node = mb_yaml_get(map, "seed")))
-        rc = take_number(c, node, "seed", 0, INT64_MAX, &p->seed); /* JSON integers are signed */
-    if (!rc && (node = mb_yaml_get(map, "timeout_s")) && !(rc = take_number(c, node, "timeout_s", 1, 604800, &number)))
-        p->timeout_s = (uint32_t)number;
-    if (!rc && (node = mb_yaml_get(map, "memory_limit_mib")) && !(rc = take_number(c, node, "memory_limit_mib", 1, 1u << 30, &number)))
-        p->memory_limit_mib = (uint32_t)number;
-    if (!rc && (node = mb_yaml_get(map, "cooldown")))
-        rc = take_auto(c, node, "cooldown", 3600, &p->cooldown_s);
-    return rc;
-}
-
-static int check_collect(const struct check *c, const struct mb_yaml *node)
+static int check_collect(const struct mb_plan_check *c, const struct mb_yaml *node)
 {
     static const char *const by_default[] = {"latency", "memory", "energy", "counters", "thermal"};
     struct mb_plan_list names = {0};
@@ -371,11 +308,11 @@ static int check_collect(const struct check *c, const struct mb_yaml *node)
     return rc;
 }
 
-static int check_name(const struct check *c, const struct mb_yaml *node)
+static int check_name(const struct mb_plan_check *c, const struct mb_yaml *node)
 {
     const char *base = strrchr(c->file, '/');
     base = base ? base + 1 : c->file;
-    int rc = node ? need_text(c, node, "name") : MB_OK;
+    int rc = node ? mb_plan_need_text(c, node, "name") : MB_OK;
     if (!rc && node && (!*node->text || strlen(node->text) > 200))
         rc = mb_yaml_fail(c->file, node, c->err, "name: expected 1 to 200 bytes");
     if (rc)
@@ -384,34 +321,34 @@ static int check_name(const struct check *c, const struct mb_yaml *node)
     return c->draft->name ? MB_OK : no_memory(c);
 }
 
-static int check_root(const struct check *c, const struct mb_yaml *root)
+static int check_root(const struct mb_plan_check *c, const struct mb_yaml *root)
 {
     const struct mb_yaml *node;
     uint64_t period_ms = MB_PLAN_PERIOD_MS;
-    int rc = need_kind(c, root, MB_YAML_MAP, "a plan");
+    int rc = mb_plan_need_kind(c, root, MB_YAML_MAP, "a plan");
     if (!rc)
-        rc = check_keys(c, root, plan_keys, COUNT_OF(plan_keys));
+        rc = mb_plan_known_keys(c, root, plan_keys, COUNT_OF(plan_keys));
     if (!rc)
         rc = check_name(c, mb_yaml_get(root, "name"));
-    if (!rc && (node = mb_yaml_get(root, "runner")) && !(rc = need_text(c, node, "runner"))) {
+    if (!rc && (node = mb_yaml_get(root, "runner")) && !(rc = mb_plan_need_text(c, node, "runner"))) {
         const struct mb_plan_mark mark = mark_of(c, node);
         rc = mb_plan_runner_check(node->text, &mark, c->err);
         if (!rc && !(c->draft->runner = strdup(node->text)))
             rc = no_memory(c);
     }
     if (!rc && (node = mb_yaml_get(root, "protocol")))
-        rc = check_protocol(c, node);
+        rc = mb_plan_take_protocol(c, node);
     if (!rc)
         rc = check_collect(c, mb_yaml_get(root, "collect"));
     if (!rc && (node = mb_yaml_get(root, "collect_period_ms")))
-        rc = take_number(c, node, "collect_period_ms", 1, 60000, &period_ms);
+        rc = mb_plan_take_number(c, node, "collect_period_ms", 1, 60000, &period_ms);
     c->draft->period_ns = period_ms * 1000000u;
     return rc ? rc : check_product(c, root);
 }
 
 static int check_tree(struct mb_plan_draft *draft, const char *file, struct mb_yaml *root, struct mb_error *err)
 {
-    const struct check c = {.file = file, .draft = draft, .err = err};
+    const struct mb_plan_check c = {.file = file, .draft = draft, .err = err};
     draft->file = file;
     const int rc = check_root(&c, root);
     mb_yaml_free(root);

@@ -177,16 +177,24 @@ static void point_into_config(struct mb_cell *cell, const json_t *config)
     cell->options = json_object_get(config, "options");
 }
 
+/* A workload's own number is exact. Repeating what has no time but a score narrows nothing: once, where the protocol is free to choose. */
+static void set_repetitions(struct mb_plan_cell *made, const struct mb_plan_work *work, const struct mb_protocol *p)
+{
+    made->repetitions = work->repetitions ? work->repetitions : p->stopping.most && work->ops->untimed ? 1 : p->repetitions;
+    if (!work->repetitions && !work->ops->untimed)
+        made->stopping = p->stopping;
+}
+
 static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t *options, json_t *data, const char *axis[MB_AXIS_N])
 {
     struct mb_plan_store *store = x->store;
     struct mb_plan_model *model = mb_plan_inputs_find(x->inputs, axis[MB_AXIS_MODEL]);
     const char *runner = x->draft->runner && !model->is_null ? x->draft->runner : model->is_null ? "null" : "engine";
-    struct mb_plan_cell made = {.model_bytes = model->n_bytes,
-                                .repetitions = work->repetitions ? work->repetitions : x->draft->protocol.repetitions};
+    struct mb_plan_cell made = {.model_bytes = model->n_bytes};
     char threads[16], *identity = NULL;
     json_t *config = NULL;
     int rc = MB_OK;
+    set_repetitions(&made, work, &x->draft->protocol);
     memcpy(made.model_sha256, model->sha256, sizeof(made.model_sha256));
     axis[MB_AXIS_MODEL] = model->label;
     resolve_axes(x, axis, threads);

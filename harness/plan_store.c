@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "harness/plan_protocol.h"
 
 static int no_memory(struct mb_error *err)
 {
@@ -121,17 +122,12 @@ static json_t *inputs_json(const struct mb_plan_inputs *inputs)
 
 int mb_plan_store_describe(struct mb_plan_store *store, const struct mb_plan_draft *draft, struct mb_error *err)
 {
-    const struct mb_protocol *p = &draft->protocol;
     json_t *blocks = json_array();
     for (size_t b = 0; b < draft->n_blocks; b++)
         json_array_append_new(blocks, block_json(&draft->blocks[b]));
-    json_t *text = json_pack("{s:s, s:s?, s:s, s:I, s:{s:i, s:i, s:s, s:I, s:i, s:i}, s:o, s:o}", "name", draft->name, "runner", draft->runner,
-                             "collect", store->plan.collect, "collect_period_ms", (json_int_t)(draft->period_ns / 1000000u), "protocol",
-                             "repetitions", (int)p->repetitions, "warmup", p->warmup, "order",
-                             p->order == MB_ORDER_SHUFFLED ? "shuffled" : "listed", "seed", (json_int_t)p->seed, "timeout_s",
-                             (int)p->timeout_s, "cooldown_s", p->cooldown_s, "sweeps", blocks, "inputs", inputs_json(&store->inputs));
-    if (text && p->memory_limit_mib) /* only where there is one: hashes of plans without stay as they were */
-        json_object_set_new(json_object_get(text, "protocol"), "memory_limit_mib", json_integer(p->memory_limit_mib));
+    json_t *text = json_pack("{s:s, s:s?, s:s, s:I, s:o, s:o, s:o}", "name", draft->name, "runner", draft->runner, "collect",
+                             store->plan.collect, "collect_period_ms", (json_int_t)(draft->period_ns / 1000000u), "protocol",
+                             mb_protocol_json(&draft->protocol), "sweeps", blocks, "inputs", inputs_json(&store->inputs));
     store->plan.text = text ? json_dumps(text, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(text);
     if (!store->plan.text)

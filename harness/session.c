@@ -94,19 +94,21 @@ static void say_stopping(void *user)
 static void say_start(struct session *s)
 {
     uint64_t n_all = 0, n_left = 0;
+    bool adaptive = false;
     for (size_t i = 0; i < s->plan->n_cells; i++) {
         const uint32_t target = mb_cell_target(&s->plan->cells[i]), n_done = s->done[i].n_measured;
         const uint32_t left = target > n_done ? target - n_done : 0;
         mb_progress_expect(&s->progress, s->plan->cells[i].cell.workload, left);
         n_all += target;
+        adaptive |= s->plan->cells[i].stopping.most > 0;
         n_left += left;
     }
     s->progress.n_cells = (uint32_t)s->plan->n_cells;
     char resumed[80] = "";
     if (s->result->n_resumed > 0)
         snprintf(resumed, sizeof(resumed), "; resuming: %u are done, %llu to go", s->result->n_resumed, (unsigned long long)n_left);
-    mb_progress_say(&s->progress, "%s: %zu cells, %llu measured repetitions%s", s->plan->name, s->plan->n_cells, (unsigned long long)n_all,
-                    resumed);
+    mb_progress_say(&s->progress, "%s: %zu cells, %s%llu measured repetitions%s", s->plan->name, s->plan->n_cells, adaptive ? "at least " : "",
+                    (unsigned long long)n_all, resumed);
 }
 
 static void choose_order(struct session *s)
@@ -127,7 +129,7 @@ static int run_cells(struct session *s, struct mb_error *err)
     for (size_t k = 0; rc == MB_OK && k < s->plan->n_cells; k++) {
         const size_t i = s->order[k];
         const struct mb_plan_cell *cell = &s->plan->cells[i];
-        if (s->done[i].n_measured < mb_cell_target(cell)) {
+        if (!mb_cell_complete(cell, &s->done[i])) {
             if (warm && !cell->refused)
                 mb_cooldown_wait(s->plan->protocol.cooldown_s, s->root, &s->interrupt);
             rc = mb_cell_run(&host, cell, s->cell_ids[i], &s->done[i], err);
@@ -162,6 +164,8 @@ int mb_session_run(const struct mb_plan *plan, const struct mb_session_options *
         rc = run_cells(&s, err);
     }
     mb_interrupt_close(&s.interrupt);
+    for (size_t i = 0; s.done && i < plan->n_cells; i++)
+        mb_resume_release(&s.done[i]);
     free(s.cell_ids);
     free(s.done);
     free(s.order);

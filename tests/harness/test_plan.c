@@ -87,6 +87,30 @@ static void protocol_and_collect_are_read(void **state)
     mb_plan_free(plan);
 }
 
+static void repetitions_may_be_a_rule(void **state)
+{
+    (void)state;
+    struct mb_plan *plan = load(NULL_MODEL "workloads: [micro: {prompt: 8, repetitions: 2}, micro: {prompt: 16}, perplexity: {chunks: 1}]\n"
+                                "protocol: {repetitions: auto}\n");
+    assert_int_equal(plan->cells[0].repetitions, 2); /* a workload's own number is exact */
+    assert_int_equal(plan->cells[0].stopping.most, 0);
+    assert_int_equal(plan->cells[1].repetitions, 6);
+    assert_int_equal(plan->cells[1].stopping.most, 60);
+    assert_int_equal(plan->cells[1].stopping.budget_s, 120);
+    assert_true(plan->cells[1].stopping.target == 0.02);
+    assert_int_equal(plan->cells[2].repetitions, 1); /* a score is the same every time */
+    assert_int_equal(plan->cells[2].stopping.most, 0);
+    mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {repetitions: {min: 70, target_rel_interval: 0.01}}\n");
+    assert_int_equal(plan->cells[0].repetitions, 70);
+    assert_int_equal(plan->cells[0].stopping.most, 70); /* no less than min */
+    assert_non_null(strstr(plan->text, "\"stopping\":{\"budget_s\":120,\"most\":70,\"target\":0.01"));
+    mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {repetitions: 5}\n"); /* a setting that is off is not in the text: hashes of old plans stay */
+    assert_null(strstr(plan->text, "stopping"));
+    mb_plan_free(plan);
+}
+
 /* Labels of all cells, one a line: order and values at a glance. */
 static void assert_labels(const char *text, const char *labels)
 {
@@ -314,6 +338,15 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {repetition: 3}\n", "p.yaml:3:12: unknown key 'repetition'; did you mean 'repetitions'?"},
     {NULL_MODEL MICRO "protocol: {repetitions: 0}\n", "p.yaml:3:25: repetitions: '0' is not a whole number from 1"},
     {NULL_MODEL MICRO "protocol: {repetitions: 1e3}\n", "p.yaml:3:25: repetitions: '1e3'"},
+    {NULL_MODEL MICRO "protocol: {repetitions: often}\n", "p.yaml:3:25: repetitions: 'often' is not a whole number from 1"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {mni: 3}}\n", "p.yaml:3:26: unknown key 'mni'; did you mean 'min'?"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {min: 9, max: 8}}\n", "p.yaml:3:39: max: 8 is less than the min of 9"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {max: 5}}\n", "p.yaml:3:31: max: 5 is less than the min of 6"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 0}}\n", "p.yaml:3:47: target_rel_interval: '0' is not a number from 0.0001 to 1"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: nan}}\n", "p.yaml:3:47: target_rel_interval: 'nan'"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 2%}}\n", "p.yaml:3:47: target_rel_interval: '2%'"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {budget_s: 0}}\n", "p.yaml:3:36: budget_s: '0' is not a whole number from 1"},
+    {NULL_MODEL MICRO "protocol: {repetitions: [3, 4]}\n", "p.yaml:3:25: repetitions: expected a value, found a list"},
     {NULL_MODEL MICRO "protocol: {warmup: some}\n", "p.yaml:3:20: warmup: 'some' is neither auto nor a whole number"},
     {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is neither shuffled nor listed"},
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},
@@ -451,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_what_is_not_said),
         cmocka_unit_test(protocol_and_collect_are_read),
+        cmocka_unit_test(repetitions_may_be_a_rule),
         cmocka_unit_test(cells_come_in_the_documented_order),
         cmocka_unit_test(all_spellings_of_a_list_are_one),
         cmocka_unit_test(sweeps_override_and_are_united),

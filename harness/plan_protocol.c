@@ -1,0 +1,180 @@
+/* plan_protocol.c - the `protocol:` of a plan: read from YAML, written into the plan's canonical text. docs/protocol.md is its manual. */
+#include "harness/plan_protocol.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/plan_check.h"
+
+enum { MAX_REPETITIONS = 100000, MAX_SECONDS = 604800 };
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/* --- values ---------------------------------------------------------------------------------------------------- */
+
+static bool is_word(const struct mb_yaml *node, const char *word)
+{
+    return node->kind == MB_YAML_SCALAR && strcmp(node->text, word) == 0;
+}
+
+static int take_u32(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, uint32_t min, uint32_t max, uint32_t *value)
+{
+    uint64_t number = 0;
+    const int rc = mb_plan_take_number(c, node, what, min, max, &number);
+    if (!rc)
+        *value = (uint32_t)number;
+    return rc;
+}
+
+static int take_real(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, double min, double max, double *value)
+{
+    const int rc = mb_plan_need_text(c, node, what);
+    if (rc)
+        return rc;
+    char *end;
+    errno = 0;
+    const double v = strtod(node->text, &end);
+    const bool begins = strchr("0123456789.-", node->text[0]) != NULL; /* no nan, no inf, no hexadecimal */
+    if (!begins || *end || errno || strpbrk(node->text, "xXnN") || !(v >= min && v <= max))
+        return mb_yaml_fail(c->file, node, c->err, "%s: '%s' is not a number from %g to %g", what, node->text, min, max);
+    *value = v;
+    return MB_OK;
+}
+
+/* "auto" or a number. */
+static int take_auto(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, uint64_t max, int32_t *value)
+{
+    if (is_word(node, "auto")) {
+        *value = -1;
+        return MB_OK;
+    }
+    uint64_t number = 0;
+    if (node->kind == MB_YAML_SCALAR && (node->text[0] < '0' || node->text[0] > '9') && *node->text)
+        return mb_yaml_fail(c->file, node, c->err, "%s: '%s' is neither auto nor a whole number up to %" PRIu64, what, node->text, max);
+    const int rc = mb_plan_take_number(c, node, what, 0, max, &number);
+    if (!rc)
+        *value = (int32_t)number;
+    return rc;
+}
+
+/* --- keys ------------------------------------------------------------------------------------------------------ */
+
+/* `{min: 6, max: 60, target_rel_interval: 0.02, budget_s: 120}`: what is not named is as in auto. */
+static int take_adaptive(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_protocol *p)
+{
+    static const char *const keys[] = {"min", "max", "target_rel_interval", "budget_s"};
+    const struct mb_yaml *node;
+    struct mb_stopping *s = &p->stopping;
+    int rc = mb_plan_known_keys(c, map, keys, COUNT_OF(keys));
+    if (!rc && (node = mb_yaml_get(map, "min")))
+        rc = take_u32(c, node, "min", 1, MAX_REPETITIONS, &p->repetitions);
+    if (!rc && (node = mb_yaml_get(map, "max")))
+        rc = take_u32(c, node, "max", 1, MAX_REPETITIONS, &s->most);
+    else if (s->most < p->repetitions)
+        s->most = p->repetitions;
+    if (!rc && s->most < p->repetitions)
+        return mb_yaml_fail(c->file, node, c->err, "max: %u is less than the min of %u", s->most, p->repetitions);
+    if (!rc && (node = mb_yaml_get(map, "target_rel_interval")))
+        rc = take_real(c, node, "target_rel_interval", 0.0001, 1, &s->target);
+    if (!rc && (node = mb_yaml_get(map, "budget_s")))
+        rc = take_u32(c, node, "budget_s", 1, MAX_SECONDS, &s->budget_s);
+    return rc;
+}
+
+static int take_repetitions(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    const bool is_auto = is_word(node, "auto");
+    if (is_auto || node->kind == MB_YAML_MAP) {
+        p->repetitions = MB_STOPPING_AUTO_LEAST;
+        p->stopping = (struct mb_stopping){.most = MB_STOPPING_AUTO_MOST, .target = MB_STOPPING_AUTO_TARGET, .budget_s = MB_STOPPING_AUTO_BUDGET_S};
+        return is_auto ? MB_OK : take_adaptive(c, node, p);
+    }
+    p->stopping = (struct mb_stopping){0};
+    return take_u32(c, node, "repetitions", 1, MAX_REPETITIONS, &p->repetitions);
+}
+
+static int take_warmup(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return take_auto(c, node, "warmup", 1000, &p->warmup);
+}
+
+static const char *const order_names[] = {[MB_ORDER_SHUFFLED] = "shuffled", [MB_ORDER_LISTED] = "listed"};
+
+static int take_order(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    const int rc = mb_plan_need_text(c, node, "order");
+    for (size_t i = 0; !rc && i < COUNT_OF(order_names); i++)
+        if (strcmp(node->text, order_names[i]) == 0) {
+            p->order = (enum mb_order)i;
+            return MB_OK;
+        }
+    return rc ? rc : mb_yaml_fail(c->file, node, c->err, "order: '%s' is neither shuffled nor listed", node->text);
+}
+
+static int take_seed(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return mb_plan_take_number(c, node, "seed", 0, INT64_MAX, &p->seed); /* JSON integers are signed */
+}
+
+static int take_timeout(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return take_u32(c, node, "timeout_s", 1, MAX_SECONDS, &p->timeout_s);
+}
+
+static int take_memory_limit(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return take_u32(c, node, "memory_limit_mib", 1, 1u << 30, &p->memory_limit_mib);
+}
+
+static int take_cooldown(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return take_auto(c, node, "cooldown", 3600, &p->cooldown_s);
+}
+
+static const struct { const char *key; int (*take)(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p); } rows[] = {
+    {"repetitions", take_repetitions},
+    {"warmup", take_warmup},
+    {"order", take_order},
+    {"seed", take_seed},
+    {"timeout_s", take_timeout},
+    {"cooldown", take_cooldown},
+    {"memory_limit_mib", take_memory_limit},
+};
+
+int mb_plan_take_protocol(const struct mb_plan_check *c, const struct mb_yaml *map)
+{
+    const char *keys[COUNT_OF(rows)];
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        keys[i] = rows[i].key;
+    int rc = mb_plan_need_kind(c, map, MB_YAML_MAP, "protocol");
+    if (!rc)
+        rc = mb_plan_known_keys(c, map, keys, COUNT_OF(keys));
+    for (size_t i = 0; i < COUNT_OF(rows) && !rc; i++) {
+        const struct mb_yaml *node = mb_yaml_get(map, rows[i].key);
+        if (node)
+            rc = rows[i].take(c, node, &c->draft->protocol);
+    }
+    return rc;
+}
+
+/* --- the plan's text ------------------------------------------------------------------------------------------- */
+
+json_t *mb_protocol_json(const struct mb_protocol *p)
+{
+    json_t *json = json_pack("{s:i, s:i, s:s, s:I, s:i, s:i}", "repetitions", (int)p->repetitions, "warmup", p->warmup, "order",
+                             order_names[p->order], "seed", (json_int_t)p->seed, "timeout_s", (int)p->timeout_s, "cooldown_s", p->cooldown_s);
+    int failed = !json;
+    if (json && p->memory_limit_mib)
+        failed |= json_object_set_new(json, "memory_limit_mib", json_integer(p->memory_limit_mib));
+    if (json && p->stopping.most)
+        failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
+                                                                  "budget_s", (int)p->stopping.budget_s));
+    if (failed) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
