@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/sysroot.h"
 
@@ -75,75 +74,44 @@ static void read_label(const struct chip *c, const char *prefix, size_t number, 
         label[0] = '\0';
 }
 
-static bool scope_taken(const struct hwmon_channels *all, const char *scope)
-{
-    for (size_t i = 0; i < all->n; i++)
-        if (strcmp(all->channel[i].scope, scope) == 0)
-            return true;
-    return false;
-}
-
 /* Label; else chip/attribute; with the entry's own number behind it where another channel has that name already. */
-static void name_channel(const struct hwmon_channels *all, const struct chip *c, const char *prefix, size_t number, const char *label,
-                         struct hwmon_channel *channel)
+static void name_channel(const struct mb_energy_meter *m, const struct chip *c, const char *prefix, size_t number, const char *label,
+                         char *scope, size_t cap)
 {
     if (label[0])
-        snprintf(channel->scope, sizeof(channel->scope), "%.31s", label);
+        snprintf(scope, cap, "%.31s", label);
     else
-        snprintf(channel->scope, sizeof(channel->scope), "%.20s/%s%zu", c->name, prefix, number);
-    if (scope_taken(all, channel->scope))
-        snprintf(channel->scope, sizeof(channel->scope), "%.20s/%s%zu@%.20s", c->name, prefix, number, c->dir + sizeof(CLASS_DIR));
+        snprintf(scope, cap, "%.20s/%s%zu", c->name, prefix, number);
+    if (mb_energy_has_scope(m, scope))
+        snprintf(scope, cap, "%.20s/%s%zu@%.20s", c->name, prefix, number, c->dir + sizeof(CLASS_DIR));
 }
 
-static void open_attribute(struct hwmon_channel *channel, int slot, const struct chip *c, const char *prefix, size_t number,
+static void open_attribute(struct mb_energy_channel *channel, int slot, const struct chip *c, const char *prefix, size_t number,
                            const char *suffix)
 {
-    struct mb_error why = {0};
     char path[160];
-    int64_t value;
     snprintf(path, sizeof(path), "%s/%s%zu_%s", c->dir, prefix, number, suffix);
-    const int fd = mb_sys_open(c->root, path, &why);
-    if (fd < 0) {
-        snprintf(channel->reason, sizeof(channel->reason), "%.110s%s", why.text, fd == MB_ENOTSUP ? "; run as root" : "");
-        return;
-    }
-    channel->fd[slot] = fd + 1;
-    if (mb_sys_pread_i64(fd, &value))
-        snprintf(channel->reason, sizeof(channel->reason), "%.120s: no number to read", path);
+    mb_energy_open_fd(channel, slot, c->root, path, "run as root");
 }
 
-static void close_fds(struct hwmon_channel *channel)
-{
-    for (int i = 0; i < 2; i++) {
-        if (channel->fd[i])
-            close(channel->fd[i] - 1);
-        channel->fd[i] = 0;
-    }
-}
-
-static void add_channel(struct hwmon_channels *all, const struct chip *c, enum hwmon_kind kind, const char *prefix, size_t number,
+static void add_channel(struct mb_energy_meter *m, const struct chip *c, enum mb_energy_kind kind, const char *prefix, size_t number,
                         const char *suffix)
 {
-    char label[32];
+    char label[32], scope[64];
     read_label(c, prefix, number, label, sizeof(label));
     if (strcmp(label, "NC") == 0)
         return;
-    if (all->n == HWMON_CHANNELS_MAX) {
-        all->n_beyond++;
+    name_channel(m, c, prefix, number, label, scope, sizeof(scope));
+    struct mb_energy_channel *channel = mb_energy_add(m);
+    if (!channel)
         return;
-    }
-    struct hwmon_channel *channel = &all->channel[all->n];
+    snprintf(channel->scope, sizeof(channel->scope), "%s", scope);
     channel->kind = kind;
-    channel->update_ns = c->update_ns;
-    name_channel(all, c, prefix, number, label, channel);
-    all->n++;
+    channel->update_ns = channel->rest_ns = c->update_ns;
+    channel->at_edges = true;
     open_attribute(channel, 0, c, prefix, number, suffix);
-    if (kind == HWMON_MV_MA && !channel->reason[0])
+    if (strcmp(prefix, "in") == 0)
         open_attribute(channel, 1, c, "curr", number, "input");
-    if (channel->reason[0])
-        close_fds(channel);
-    else
-        all->n_open++;
 }
 
 /* Voltage and current of the same number belong together unless their labels say otherwise. */
@@ -157,43 +125,35 @@ static bool is_pair(const struct chip *c, size_t number)
     return !in_label[0] || !curr_label[0] || strcmp(in_label, curr_label) == 0;
 }
 
-static void add_chip(struct hwmon_channels *all, const struct chip *c)
+static void add_chip(struct mb_energy_meter *m, const struct chip *c)
 {
     for (size_t i = 0; i < NUMBER_MAX; i++) {
         if (c->has_energy[i])
-            add_channel(all, c, HWMON_ENERGY_UJ, "energy", i, "input");
+            add_channel(m, c, MB_ENERGY_COUNTER, "energy", i, "input");
         else if (c->has_power[i])
-            add_channel(all, c, HWMON_POWER_UW, "power", i, "input");
+            add_channel(m, c, MB_ENERGY_POWER, "power", i, "input");
         else if (c->has_average[i])
-            add_channel(all, c, HWMON_POWER_UW, "power", i, "average");
+            add_channel(m, c, MB_ENERGY_POWER, "power", i, "average");
         else if (is_pair(c, i))
-            add_channel(all, c, HWMON_MV_MA, "in", i, "input");
+            add_channel(m, c, MB_ENERGY_POWER, "in", i, "input");
     }
 }
 
-int hwmon_channels_open(struct hwmon_channels *out, const char *root, struct mb_error *err)
+int hwmon_channels_add(struct mb_energy_meter *m, const char *root, struct mb_error *err)
 {
     char **names;
     size_t n;
-    memset(out, 0, sizeof(*out));
     if (mb_sys_list(root, CLASS_DIR, "hwmon", &names, &n, NULL))
         return mb_fail(err, MB_ENOTSUP, "no " CLASS_DIR ": no hardware monitor here");
     for (size_t i = 0; i < n; i++) {
         struct chip c;
         if (scan_chip(&c, root, names[i]) == MB_OK)
-            add_chip(out, &c);
+            add_chip(m, &c);
     }
     mb_sys_list_free(names, n);
-    if (out->n == 0)
+    if (m->n == 0)
         return mb_fail(err, MB_ENOTSUP, CLASS_DIR ": %zu chip%s, none with power, energy, or voltage and current", n, n == 1 ? "" : "s");
-    if (out->n_open == 0)
-        return mb_fail(err, MB_ENOTSUP, "%s", out->channel[0].reason);
+    if (m->n + m->n_beyond == 1)
+        m->channels[0].total_set = 1;
     return MB_OK;
-}
-
-void hwmon_channels_close(struct hwmon_channels *channels)
-{
-    for (size_t i = 0; i < channels->n; i++)
-        close_fds(&channels->channel[i]);
-    memset(channels, 0, sizeof(*channels));
 }
