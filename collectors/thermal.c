@@ -25,7 +25,7 @@ struct sensor {
     char scope[48]; /* type; with the directory's name where several have the same */
     int fd;         /* + 1, 0 = not open */
     uint64_t n;
-    int64_t max_milli_c, last_state, rises;
+    int64_t max_milli_c, last_state, max_state, rises;
     struct mb_series series;
 };
 
@@ -129,7 +129,7 @@ static void thermal_start(void *state)
         mb_series_clear(&s->series);
         s->n = 0;
         s->max_milli_c = INT64_MIN;
-        s->rises = 0;
+        s->rises = s->max_state = 0;
     }
     throttle_start(&t->throttle);
 }
@@ -147,6 +147,7 @@ static void read_sensor(struct sensor *s)
         value = value < 0 ? 0 : value; /* intel_powerclamp says -1 for off */
         s->rises += s->n > 0 && value > s->last_state;
         s->last_state = value;
+        s->max_state = value > s->max_state ? value : s->max_state;
     } else if (value > s->max_milli_c) {
         s->max_milli_c = value;
     }
@@ -221,12 +222,31 @@ static int read_throttling(const struct thermal *t, struct mb_record *record)
                          any ? NULL : "no throttle count and no cooling device that acts on speed could be read");
 }
 
+/* A device that was at work all the time has no rises: its state tells. */
+static int read_states(const struct thermal *t, struct mb_record *record)
+{
+    double most = 0;
+    bool any = false;
+    int rc = MB_OK;
+    for (size_t i = 0; rc == MB_OK && i < t->n; i++) {
+        const struct sensor *s = &t->sensors[i];
+        if (!s->slows || s->n == 0)
+            continue;
+        any = true;
+        most = (double)s->max_state > most ? (double)s->max_state : most;
+        rc = put(record, MB_METRIC_THROTTLE_STATE, s->scope, (double)s->max_state, NULL);
+    }
+    return rc ? rc : put(record, MB_METRIC_THROTTLE_STATE, "", most, any ? NULL : "no cooling device that acts on speed could be read");
+}
+
 static int thermal_read(void *state, struct mb_record *record, struct mb_error *err)
 {
     const struct thermal *t = state;
     int rc = read_zones(t, record);
     if (rc == MB_OK)
         rc = read_throttling(t, record);
+    if (rc == MB_OK)
+        rc = read_states(t, record);
     for (size_t i = 0; rc == MB_OK && i < t->n; i++) {
         const struct sensor *s = &t->sensors[i];
         const struct mb_series_label label = {.name = s->cooling ? "cooling_state" : "temp_milli_c", .channel = s->scope,
@@ -236,7 +256,7 @@ static int thermal_read(void *state, struct mb_record *record, struct mb_error *
     return rc ? mb_fail(err, rc, "no memory for the figures") : MB_OK;
 }
 
-static const enum mb_metric thermal_metrics[] = {MB_METRIC_TEMP_MAX_MILLI_C, MB_METRIC_THROTTLE_COUNT, MB_METRIC_END};
+static const enum mb_metric thermal_metrics[] = {MB_METRIC_TEMP_MAX_MILLI_C, MB_METRIC_THROTTLE_COUNT, MB_METRIC_THROTTLE_STATE, MB_METRIC_END};
 
 extern const struct mb_collector_ops mb_collector_thermal;
 const struct mb_collector_ops mb_collector_thermal = {

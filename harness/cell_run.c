@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "harness/cooldown.h"
+#include "harness/validity.h"
 #include "harness/warmup.h"
 #include "harness/wire.h"
 #include "harness/worker_link.h"
@@ -32,23 +34,32 @@ struct mb_cell_run {
     uint64_t sent_ns;    /* last command */
     char sent_utc[32];
     bool warming;        /* the last command was an unmeasured repetition */
+    bool throttled;      /* heat slowed the last measured one */
     uint32_t n_expected; /* measured rows that the progress knows of */
     struct mb_record last; /* a repetition that came back */
 };
 
-uint32_t mb_cell_target(const struct mb_plan_cell *cell)
+/* Invalid ones that further ones make up for. */
+static uint32_t n_replaced(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
 {
-    return cell->refused ? 1 : cell->repetitions;
+    const uint32_t n = done->n_by_status[MB_TRIAL_INVALID];
+    return n < cell->replace_invalid ? n : cell->replace_invalid;
+}
+
+uint32_t mb_cell_target(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
+{
+    return cell->refused ? 1 : cell->repetitions + n_replaced(cell, done);
 }
 
 static enum mb_stop check_stopping(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
 {
-    return mb_stopping_check(&cell->stopping, cell->repetitions, done->n_measured, done->work_ns, done->n_by_status[MB_TRIAL_OK], done->spent_ns);
+    return mb_stopping_check(&cell->stopping, cell->repetitions, done->n_measured - n_replaced(cell, done), done->work_ns,
+                             done->n_by_status[MB_TRIAL_OK], done->spent_ns);
 }
 
 bool mb_cell_complete(const struct mb_plan_cell *cell, const struct mb_cell_done *done)
 {
-    if (done->n_measured < mb_cell_target(cell))
+    if (done->n_measured < mb_cell_target(cell, done))
         return false;
     const bool given_up = done->n_by_status[MB_TRIAL_SKIPPED] > 0 || done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW;
     return cell->refused || !cell->stopping.most || given_up ||
@@ -109,7 +120,7 @@ static void account(struct mb_cell_run *c, uint32_t n_measured)
 /* The rest of the cell, at least one row: what is stored says why it ended. */
 static int store_skipped(struct mb_cell_run *c, const char *reason, struct mb_error *err)
 {
-    const uint32_t target = mb_cell_target(c->cell), n = target > c->done->n_measured ? target - c->done->n_measured : 0;
+    const uint32_t target = mb_cell_target(c->cell, c->done), n = target > c->done->n_measured ? target - c->done->n_measured : 0;
     int rc = MB_OK;
     do {
         struct mb_record r = {.kind = MB_TRIAL_MEASURED, .status = MB_TRIAL_SKIPPED, .repetition = c->done->n_measured};
@@ -204,6 +215,23 @@ static enum outcome open_cell(struct mb_cell_run *c, bool cold, struct mb_error 
     return end;
 }
 
+/* What heat slowed is no measurement of speed; a score is the same at any speed. */
+static int judge(struct mb_cell_run *c, struct mb_error *err)
+{
+    const struct mb_workload_ops *workload = mb_workload_find(c->cell->cell.workload);
+    bool throttled = false;
+    if (!c->host->plan->protocol.mark_throttled || !workload || workload->untimed)
+        return MB_OK;
+    const int rc = mb_validity_judge(&c->last, &throttled, err);
+    if (!rc && throttled && c->last.kind == MB_TRIAL_MEASURED) {
+        const uint32_t n_before = n_replaced(c->cell, c->done);
+        c->throttled = true;
+        mb_progress_say(c->host->progress, "invalid %s, repetition %u: %s; %s", c->cell->label, c->last.repetition, c->last.reason,
+                        n_before < c->cell->replace_invalid ? "one more is measured instead" : "no more are measured instead");
+    }
+    return rc;
+}
+
 /* One repetition into c->last. FAILED also when it came back but failed. */
 static enum outcome ask_trial(struct mb_cell_run *c, enum mb_trial_kind kind, uint32_t repetition, struct mb_error *err)
 {
@@ -216,6 +244,8 @@ static enum outcome ask_trial(struct mb_cell_run *c, enum mb_trial_kind kind, ui
         end = FAILED;
     }
     json_decref(answer);
+    if (end == GOES_ON && judge(c, err))
+        return STOP;
     if (end == GOES_ON && c->last.status == MB_TRIAL_FAILED) {
         mb_fail(err, MB_EFAILED, "%s", c->last.reason ? c->last.reason : "failed");
         end = FAILED;
@@ -308,7 +338,7 @@ int mb_cell_run_open(struct mb_cell_run **out, const struct mb_cell_host *host, 
     struct mb_cell_run *c = *out = calloc(1, sizeof(*c));
     if (!c)
         return mb_fail(err, MB_ENOMEM, "no memory for a cell");
-    const uint32_t target = mb_cell_target(cell);
+    const uint32_t target = mb_cell_target(cell, done);
     *c = (struct mb_cell_run){.host = host, .cell = cell, .cell_id = cell_id, .done = done, .worker = MB_WORKER_NONE,
                               .n_expected = target > done->n_measured ? target : done->n_measured};
     mb_memory_cap_open(&c->cap, (uint64_t)host->plan->protocol.memory_limit_mib << 20, host->root);
@@ -323,6 +353,10 @@ int mb_cell_run_next(struct mb_cell_run *c, struct mb_error *err)
         return store_skipped(c, c->cell->refused, err);
     if (c->done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW)
         return skip_the_rest(c, err);
+    if (c->throttled) { /* what made one invalid would make the next one so */
+        mb_cooldown_wait(c->host->plan->protocol.cooldown_s, c->host->root, c->host->interrupt);
+        c->throttled = false;
+    }
     if (interrupted(c, err) == STOP)
         return MB_EINTR;
     int rc = MB_OK;

@@ -3,6 +3,7 @@
  * for every way in which they can go wrong. docs/protocol.md is the description for users; the rules:
  *   exactly `repetitions` measured rows a cell, or at least so many and then until stopping.h says enough; a refused cell has one,
  *   skipped, with the reason
+ *   an invalid repetition is made up for by one more, up to the protocol's limit
  *   a repetition that fails (error, NaN, crash, time-out, also while loading or warming up) is a failed row; the next one gets a
  *   fresh worker; after two in a row the rest are stored as skipped
  *   what cannot run here (MB_ENOTSUP) is skipped, all repetitions
@@ -26,8 +27,8 @@ struct mb_cell_host { /* what the cells of a session share */
     const char *root;     /* prefix of /sys and /proc */
 };
 
-/** mb_cell_target() - measured rows that the cell has at least when it is complete. */
-uint32_t mb_cell_target(const struct mb_plan_cell *cell);
+/** mb_cell_target() - measured rows that the cell has at least when it is complete, as far as can be told from what it has. */
+uint32_t mb_cell_target(const struct mb_plan_cell *cell, const struct mb_cell_done *done);
 
 /** mb_cell_complete() - is nothing left to do? Looks at stored facts only: the same after a resume. */
 bool mb_cell_complete(const struct mb_plan_cell *cell, const struct mb_cell_done *done);

@@ -16,12 +16,16 @@
 /* A wake-up of the sampler costs a computing core 40 to 60 us (docs/overhead.md): 25 ms keep it near 0.2 % of one core. */
 enum { MB_PLAN_PERIOD_MS = 25 };
 
+enum { MB_PLAN_REPLACE_INVALID = 5 };
+
 enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
 
 struct mb_protocol {
     uint32_t repetitions;   /* measured trials per cell, with @stopping at least; a workload's own `repetitions` wins over both */
     struct mb_stopping stopping; /* all zero: exactly @repetitions */
     int32_t warmup;         /* -1 auto, else so many */
+    uint32_t replace_invalid; /* at most so many invalid repetitions of a cell are made up for by further ones */
+    bool mark_throttled;    /* repetitions that heat slowed are invalid (validity.h), but for workloads that are only scored */
     enum mb_order order;
     uint64_t seed;
     uint32_t timeout_s;     /* of one repetition (and of opening the model) */
@@ -39,6 +43,7 @@ struct mb_plan_cell {
     uint64_t model_bytes;
     uint32_t repetitions;   /* measured ones that a complete cell has, at least */
     struct mb_stopping stopping; /* most > 0: more until this says enough */
+    uint32_t replace_invalid;
 };
 
 struct mb_plan {

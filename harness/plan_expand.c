@@ -183,6 +183,7 @@ static void set_repetitions(struct mb_plan_cell *made, const struct mb_plan_work
     made->repetitions = work->repetitions ? work->repetitions : p->stopping.most && work->ops->untimed ? 1 : p->repetitions;
     if (!work->repetitions && !work->ops->untimed)
         made->stopping = p->stopping;
+    made->replace_invalid = p->replace_invalid;
 }
 
 static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t *options, json_t *data, const char *axis[MB_AXIS_N])

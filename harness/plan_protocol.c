@@ -96,6 +96,21 @@ static int take_repetitions(const struct mb_plan_check *c, const struct mb_yaml 
     return take_u32(c, node, "repetitions", 1, MAX_REPETITIONS, &p->repetitions);
 }
 
+static int take_replace_invalid(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    return take_u32(c, node, "replace_invalid", 0, MAX_REPETITIONS, &p->replace_invalid);
+}
+
+static int take_throttled(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    const int rc = mb_plan_need_text(c, node, "throttled");
+    if (rc)
+        return rc;
+    p->mark_throttled = is_word(node, "invalid");
+    return p->mark_throttled || is_word(node, "keep") ? MB_OK
+           : mb_yaml_fail(c->file, node, c->err, "throttled: '%s' is neither invalid nor keep", node->text);
+}
+
 static int take_warmup(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
 {
     return take_auto(c, node, "warmup", 1000, &p->warmup);
@@ -136,6 +151,8 @@ static int take_cooldown(const struct mb_plan_check *c, const struct mb_yaml *no
 
 static const struct { const char *key; int (*take)(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p); } rows[] = {
     {"repetitions", take_repetitions},
+    {"replace_invalid", take_replace_invalid},
+    {"throttled", take_throttled},
     {"warmup", take_warmup},
     {"order", take_order},
     {"seed", take_seed},
@@ -169,6 +186,10 @@ json_t *mb_protocol_json(const struct mb_protocol *p)
     int failed = !json;
     if (json && p->memory_limit_mib)
         failed |= json_object_set_new(json, "memory_limit_mib", json_integer(p->memory_limit_mib));
+    if (json && p->replace_invalid != MB_PLAN_REPLACE_INVALID)
+        failed |= json_object_set_new(json, "replace_invalid", json_integer(p->replace_invalid));
+    if (json && !p->mark_throttled)
+        failed |= json_object_set_new(json, "throttled", json_string("keep"));
     if (json && p->stopping.most)
         failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
                                                                   "budget_s", (int)p->stopping.budget_s));

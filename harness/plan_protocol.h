@@ -6,8 +6,8 @@
 
 #include "harness/plan.h"
 
-/** mb_protocol_json() - what goes into the plan's canonical text, and so into its hash: a setting that is off is left out, so that a new
- *  one changes no hash of plans that do not name it. New reference, NULL without memory. */
+/** mb_protocol_json() - what goes into the plan's canonical text, and so into its hash: a setting that is at its default is left out, so
+ *  that a new one changes no hash of plans that do not name it. New reference, NULL without memory. */
 json_t *mb_protocol_json(const struct mb_protocol *p);
 
 #endif

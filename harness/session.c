@@ -96,7 +96,7 @@ static void say_start(struct session *s)
     uint64_t n_all = 0, n_left = 0;
     bool adaptive = false;
     for (size_t i = 0; i < s->plan->n_cells; i++) {
-        const uint32_t target = mb_cell_target(&s->plan->cells[i]), n_done = s->done[i].n_measured;
+        const uint32_t target = mb_cell_target(&s->plan->cells[i], &s->done[i]), n_done = s->done[i].n_measured;
         const uint32_t left = target > n_done ? target - n_done : 0;
         mb_progress_expect(&s->progress, s->plan->cells[i].cell.workload, left);
         n_all += target;

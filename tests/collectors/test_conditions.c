@@ -145,6 +145,7 @@ static void temperatures_leave_garbage_out(void **state)
     assert_int_equal(find_stream(&t->record, "temp_milli_c", "skin")->n_errors, 3);
     assert_int_equal(find_stream(&t->record, "temp_milli_c", "gpu")->n_errors, 2);
     assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_COUNT, ""), "no throttle count"));
+    assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_STATE, ""), "no cooling device"));
 }
 
 static void put_throttle(struct trial *t, int cpu, int package, int core, int core_count, int package_count)
@@ -196,6 +197,9 @@ static void cooling_states_count_unless_they_are_fans(void **state)
     assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "intel_powerclamp") == 0);
     assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "") == 2);
     assert_null(find_metric(&t->record, MB_METRIC_THROTTLE_COUNT, "pwm-fan", "thermal"));
+    assert_true(value(t, MB_METRIC_THROTTLE_STATE, "thermal-cpufreq-0") == 3);
+    assert_true(value(t, MB_METRIC_THROTTLE_STATE, "") == 3);
+    assert_null(find_metric(&t->record, MB_METRIC_THROTTLE_STATE, "pwm-fan", "thermal"));
     assert_int_equal(find_stream(&t->record, "cooling_state", "pwm-fan")->value[1], 2); /* shown, not counted */
     assert_int_equal(find_stream(&t->record, "cooling_state", "intel_powerclamp")->value[0], 0);
 }

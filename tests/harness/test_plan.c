@@ -106,8 +106,18 @@ static void repetitions_may_be_a_rule(void **state)
     assert_int_equal(plan->cells[0].stopping.most, 70); /* no less than min */
     assert_non_null(strstr(plan->text, "\"stopping\":{\"budget_s\":120,\"most\":70,\"target\":0.01"));
     mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {replace_invalid: 9, throttled: keep}\n");
+    assert_int_equal(plan->cells[0].replace_invalid, 9);
+    assert_false(plan->protocol.mark_throttled);
+    assert_non_null(strstr(plan->text, "\"replace_invalid\":9,"));
+    assert_non_null(strstr(plan->text, "\"throttled\":\"keep\""));
+    mb_plan_free(plan);
     plan = load(NULL_MODEL MICRO "protocol: {repetitions: 5}\n"); /* a setting that is off is not in the text: hashes of old plans stay */
     assert_null(strstr(plan->text, "stopping"));
+    assert_null(strstr(plan->text, "invalid"));
+    assert_null(strstr(plan->text, "throttled"));
+    assert_true(plan->protocol.mark_throttled);
+    assert_int_equal(plan->cells[0].replace_invalid, 5);
     mb_plan_free(plan);
 }
 
@@ -347,6 +357,8 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 2%}}\n", "p.yaml:3:47: target_rel_interval: '2%'"},
     {NULL_MODEL MICRO "protocol: {repetitions: {budget_s: 0}}\n", "p.yaml:3:36: budget_s: '0' is not a whole number from 1"},
     {NULL_MODEL MICRO "protocol: {repetitions: [3, 4]}\n", "p.yaml:3:25: repetitions: expected a value, found a list"},
+    {NULL_MODEL MICRO "protocol: {replace_invalid: -1}\n", "p.yaml:3:29: replace_invalid: '-1' is not a whole number from 0"},
+    {NULL_MODEL MICRO "protocol: {throttled: drop}\n", "p.yaml:3:23: throttled: 'drop' is neither invalid nor keep"},
     {NULL_MODEL MICRO "protocol: {warmup: some}\n", "p.yaml:3:20: warmup: 'some' is neither auto nor a whole number"},
     {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is neither shuffled nor listed"},
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},

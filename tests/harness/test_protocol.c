@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../collectors/fake_tree.h"
 #include "campaign.h"
+#include "harness/cell_run.h"
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define N_MEASURED "SELECT count(*) FROM trial WHERE kind = 'measured'"
@@ -95,6 +98,96 @@ static void a_killed_run_goes_on_to_the_same_end(void **state)
     campaign_close(&c);
 }
 
+#define STATUS "SELECT status || coalesce(' ' || reason, '') FROM trial WHERE kind = 'measured' ORDER BY repetition"
+
+/* A machine whose processor is slowed (a cooling device at @state), for the campaign and its workers. */
+static void open_throttled(struct campaign *c, struct fake_tree *tree, const char *state, uint32_t replace)
+{
+    static char thermal[] = "thermal";
+    const struct campaign_cell cell = {"null:token_us=100", 4, 3, NULL};
+    campaign_open(c, &cell, 1);
+    c->plan.collect = thermal;
+    c->plan.protocol.mark_throttled = true;
+    c->cells[0].replace_invalid = replace;
+    fake_tree_make(tree);
+    fake_tree_put(tree, "/sys/class/thermal/cooling_device0/type", "thermal-cpufreq-0");
+    fake_tree_put(tree, "/sys/class/thermal/cooling_device0/cur_state", state);
+    fake_tree_put(tree, "/sys/class/thermal/cooling_device1/type", "pwm-fan");
+    fake_tree_put(tree, "/sys/class/thermal/cooling_device1/cur_state", "4"); /* a fan slows nothing */
+    assert_int_equal(setenv("MELTBENCH_SYSROOT", tree->root, 1), 0);
+}
+
+static void close_throttled(struct campaign *c, struct fake_tree *tree)
+{
+    assert_int_equal(unsetenv("MELTBENCH_SYSROOT"), 0);
+    fake_tree_remove(tree);
+    campaign_close(c);
+}
+
+static void what_heat_slowed_is_kept_as_invalid_and_made_up_for_up_to_a_limit(void **state)
+{
+    (void)state;
+    struct campaign c;
+    struct fake_tree tree;
+    open_throttled(&c, &tree, "2", 2);
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, STATUS),
+                        "invalid throttled: thermal-cpufreq-0 at state 2\ninvalid throttled: thermal-cpufreq-0 at state 2\n"
+                        "invalid throttled: thermal-cpufreq-0 at state 2\ninvalid throttled: thermal-cpufreq-0 at state 2\n"
+                        "invalid throttled: thermal-cpufreq-0 at state 2");
+    assert_string_equal(campaign_query(&c, "SELECT status FROM trial WHERE kind = 'cold'"), "invalid");
+    assert_int_equal(campaign_number(&c, "SELECT count(*) FROM v_cell_value"), 0); /* in no figure */
+    assert_true(campaign_said(&c, "one more is measured instead"));
+    assert_true(campaign_said(&c, "no more are measured instead"));
+    close_throttled(&c, &tree);
+}
+
+/* What a database holds decides: so a run that goes on ends as one that was not stopped. */
+static void a_cell_is_complete_by_what_is_stored(void **state)
+{
+    (void)state;
+    const struct mb_plan_cell cell = {.repetitions = 3, .replace_invalid = 2};
+    const struct { uint32_t n_ok, n_invalid; bool complete; } cases[] = {{2, 0, false}, {3, 0, true},  {2, 1, false}, {3, 1, true},
+                                                                         {2, 2, false}, {2, 3, true}, {0, 4, false}, {0, 5, true}};
+    for (size_t i = 0; i < N_OF(cases); i++) {
+        const struct mb_cell_done done = {.n_measured = cases[i].n_ok + cases[i].n_invalid,
+                                          .n_by_status = {[MB_TRIAL_OK] = cases[i].n_ok, [MB_TRIAL_INVALID] = cases[i].n_invalid}};
+        assert_int_equal(mb_cell_complete(&cell, &done), cases[i].complete);
+    }
+}
+
+static void nothing_is_made_up_for_where_nothing_slows(void **state)
+{
+    (void)state;
+    struct campaign c;
+    struct fake_tree tree;
+    open_throttled(&c, &tree, "0", 2);
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, STATUS), "ok\nok\nok");
+    close_throttled(&c, &tree);
+    open_throttled(&c, &tree, "2", 2);
+    c.plan.protocol.mark_throttled = false; /* throttled: keep */
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, STATUS), "ok\nok\nok");
+    close_throttled(&c, &tree);
+}
+
+static void once_it_is_cool_the_missing_ones_are_measured(void **state)
+{
+    (void)state;
+    struct campaign c;
+    struct fake_tree tree;
+    open_throttled(&c, &tree, "2", 1000000);
+    const pid_t pid = campaign_start(&c, false);
+    assert_true(campaign_wait_for(&c, N_MEASURED, 2));
+    fake_tree_put(&tree, "/sys/class/thermal/cooling_device0/cur_state", "0");
+    assert_int_equal(campaign_wait(pid), 0);
+    assert_int_equal(campaign_number(&c, N_MEASURED " AND status = 'ok'"), 3);
+    assert_true(campaign_number(&c, N_MEASURED " AND status = 'invalid'") >= 2);
+    assert_int_equal(campaign_number(&c, "SELECT n FROM v_cell_value WHERE name = 'decode_tps'"), 3);
+    close_throttled(&c, &tree);
+}
+
 int main(int argc, char **argv)
 {
     const int worker = campaign_worker(argc, argv);
@@ -106,6 +199,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(repetitions_end_with_the_budget_also_in_two_goes),
         cmocka_unit_test(a_cell_that_keeps_failing_is_given_up),
         cmocka_unit_test(a_killed_run_goes_on_to_the_same_end),
+        cmocka_unit_test(what_heat_slowed_is_kept_as_invalid_and_made_up_for_up_to_a_limit),
+        cmocka_unit_test(a_cell_is_complete_by_what_is_stored),
+        cmocka_unit_test(nothing_is_made_up_for_where_nothing_slows),
+        cmocka_unit_test(once_it_is_cool_the_missing_ones_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
