@@ -14,6 +14,7 @@
 static const struct mb_db_migration steps[] = {
     {2, mb_text_0002_sql},
     {3, mb_text_0003_sql},
+    {4, mb_text_0004_sql},
 };
 
 enum { N_STEPS = sizeof(steps) / sizeof(steps[0]), VERSION = N_STEPS + 1 }; /* version 1 was the first */

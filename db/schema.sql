@@ -1,4 +1,4 @@
--- schema.sql - version 3. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
+-- schema.sql - version 4. SI integers with the unit in the name; unknown is NULL plus a reason; every figure says its origin.
 -- PRAGMA user_version and application_id are set by the code after this file ran. Later versions: see README.md, "Changing the schema".
 -- (json_valid(NULL) is 0 before SQLite 3.45, hence the "IS NULL OR".)
 
@@ -217,3 +217,20 @@ CREATE TABLE profile_op (             -- all calls of an operator with one shape
   bound_ns   REAL,                    -- least time by the limits of the calibration; NULL without one
   PRIMARY KEY (profile_id, phase, i_row)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE import_file (            -- a file of llama-bench's results that rows were taken from
+  id           INTEGER PRIMARY KEY,
+  sha256       TEXT NOT NULL UNIQUE,
+  name         TEXT NOT NULL,         -- as it was given
+  format       TEXT NOT NULL CHECK (format IN ('json', 'jsonl', 'csv', 'sql', 'sqlite')),
+  imported_utc TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE import_row (             -- one result of somebody else's run; read it through the view llama_bench
+  id             INTEGER PRIMARY KEY,
+  import_file_id INTEGER NOT NULL REFERENCES import_file(id) ON DELETE CASCADE,
+  line           INTEGER NOT NULL,    -- where it begins, from 1; of an SQLite file: its rowid
+  identity       TEXT NOT NULL UNIQUE, -- sha256 of what llama-bench prints in every format: a result is kept once, whatever file it comes in
+  record         TEXT NOT NULL CHECK (json_valid(record)), -- columns as the file has them, types made equal; one that is not there is not known
+  flaw           TEXT                 -- why stddev_ns of the record is not believed
+) STRICT;

@@ -62,4 +62,14 @@ int mb_db_set_cell_model(struct mb_db *db, int64_t cell_id, int64_t model_id, st
  *  A (cell, kind, repetition) that is there already is MB_EINVAL: nothing is counted twice. */
 int mb_db_put_trial(struct mb_db *db, int64_t cell_id, const struct mb_record *record, int64_t *trial_id, struct mb_error *err) MB_MUST_CHECK;
 
+/* --- imports --- */
+
+struct mb_db_import { const char *sha256, *name, *format; };
+struct mb_db_import_row { int64_t line; const char *identity, *record_json, *flaw /* NULL: none */; };
+
+/** mb_db_put_import() - results of a file, in one transaction. A row whose identity is there already is left out; without a new row
+ *  nothing is written. *n_new receives how many were. */
+int mb_db_put_import(struct mb_db *db, const struct mb_db_import *file, const struct mb_db_import_row *rows, size_t n, size_t *n_new,
+                     struct mb_error *err) MB_MUST_CHECK;
+
 #endif

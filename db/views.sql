@@ -464,3 +464,64 @@ UNION ALL
 SELECT profile_id, phase, 1000000, 'unaccounted', '', '', '', 0, 0, 0, 0, wall_ns - traced_ns, 1.0 * (wall_ns - traced_ns) / nullif(wall_ns, 0),
        NULL, NULL, NULL
 FROM profile_phase;
+
+-- v_bench_sample: times that llama-bench's figures are made of, one a row, with the tokens in them (n_prompt + n_gen): of the ok measured repetitions of micro cells, from the begin of
+--   the prefill to the last token (where no token was asked for, to the end of the prefill); of imported rows, their samples_ns.
+CREATE VIEW v_bench_sample AS
+SELECT t.cell_id, NULL AS import_row_id, t.repetition AS i, c.options ->> '$.prompt' + c.options ->> '$.gen' AS n_tokens,
+       max(CASE WHEN e.kind = CASE WHEN c.options ->> '$.gen' > 0 THEN 'token' ELSE 'prefill_end' END THEN e.t_ns END)
+       - min(CASE e.kind WHEN 'prefill_begin' THEN e.t_ns END) AS ns
+FROM cell c JOIN trial t ON t.cell_id = c.id JOIN event e ON e.trial_id = t.id
+WHERE c.workload = 'micro' AND t.kind = 'measured' AND t.status = 'ok' AND e.request = 0
+GROUP BY t.id
+UNION ALL
+SELECT NULL, r.id, s.key, r.record ->> '$.n_prompt' + r.record ->> '$.n_gen', s.value FROM import_row r, json_each(r.record, '$.samples_ns') s;
+
+-- llama_bench: the table of llama-bench -o sql, under its name and with its columns in its order, over the micro cells of all runs and the
+--   imported rows; then what only some generations of it have, the samples as JSON, our axes, and where the row comes from.
+--   avg_ns, stddev_ns: mean and standard deviation (n - 1, two passes; 0 for one sample) of the samples
+--   avg_ts, stddev_ts: the same of (n_prompt + n_gen) 1e9 / sample
+--   Imported rows without samples keep their own four, but a stddev_ns that is not believed (import_row.flaw) is NULL. What their
+--   llama-bench did not print is NULL; load_mode and use_mmap follow from each other.
+--   Options that this engine has no notion of have the value that llama-bench prints when they are untouched (harness/bench_column.def).
+CREATE VIEW llama_bench AS
+WITH s AS (
+  SELECT cell_id, import_row_id, ns, n_tokens * 1e9 / ns AS ts, avg(ns) OVER w AS mean_ns, avg(n_tokens * 1e9 / ns) OVER w AS mean_ts
+  FROM v_bench_sample WHERE ns > 0 WINDOW w AS (PARTITION BY cell_id, import_row_id) ORDER BY cell_id, import_row_id, i),
+f AS (
+  SELECT cell_id, import_row_id, CAST(round(mean_ns) AS INTEGER) AS avg_ns,
+         CAST(round(coalesce(sqrt(sum((ns - mean_ns) * (ns - mean_ns)) / nullif(count(*) - 1, 0)), 0)) AS INTEGER) AS stddev_ns,
+         mean_ts AS avg_ts, coalesce(sqrt(sum((ts - mean_ts) * (ts - mean_ts)) / nullif(count(*) - 1, 0)), 0) AS stddev_ts,
+         json_group_array(ns) AS samples_ns, json_group_array(ts) AS samples_ts
+  FROM s GROUP BY cell_id, import_row_id)
+SELECT u.commit_id AS build_commit, 0 AS build_number, d.cpu AS cpu_info, '' AS gpu_info, upper(c.backend) AS backends,
+       coalesce(m.name, c.model) AS model_filename,
+       coalesce(m.arch, 'none') || CASE WHEN m.n_params >= 1e9 THEN printf(' %.1fB ', m.n_params / 1e9) ELSE printf(' %.0fM ', coalesce(m.n_params, 0) / 1e6) END
+       || coalesce((SELECT upper(coalesce(stored_type, type)) FROM model_tensor WHERE model_id = m.id
+                    GROUP BY 1 ORDER BY sum(coalesce(stored_bytes, n_bytes, 0)) DESC LIMIT 1), 'none') AS model_type,
+       m.weight_bytes AS model_size, m.n_params AS model_n_params,
+       512 AS n_batch, 512 AS n_ubatch, c.threads AS n_threads, '0x0' AS cpu_mask, 0 AS cpu_strict, 50 AS poll,
+       c.cache_type_k AS type_k, c.cache_type_v AS type_v, 0 AS n_gpu_layers, 0 AS n_cpu_moe, 'layer' AS split_mode, 0 AS main_gpu,
+       0 AS no_kv_offload, 0 AS flash_attn, 'auto' AS devices, '0.00' AS tensor_split, 'none' AS tensor_buft_overrides, 'mmap' AS load_mode,
+       0 AS embeddings, 0 AS no_op_offload, 0 AS no_host, 0 AS fit_target, 0 AS fit_min_ctx,
+       c.options ->> '$.prompt' AS n_prompt, c.options ->> '$.gen' AS n_gen, coalesce(c.options ->> '$.depth', 0) AS n_depth,
+       (SELECT min(started_utc) FROM trial WHERE cell_id = c.id AND kind = 'measured' AND status = 'ok') AS test_time,
+       f.avg_ns, f.stddev_ns, f.avg_ts, f.stddev_ts,
+       1 AS use_mmap, NULL AS lazy_mode, NULL AS repack, f.samples_ns, f.samples_ts,
+       c.backend, c.quant, c.act, c.early_exit, c.token_reduction, 'run' AS provenance, 'run ' || c.run_id AS source, c.run_id, c.id AS cell_id
+FROM f JOIN cell c ON c.id = f.cell_id JOIN run r ON r.id = c.run_id JOIN build u ON u.id = r.build_id JOIN device d ON d.id = r.device_id
+LEFT JOIN model m ON m.id = c.model_id
+UNION ALL
+SELECT j ->> '$.build_commit', j ->> '$.build_number', j ->> '$.cpu_info', j ->> '$.gpu_info', j ->> '$.backends', j ->> '$.model_filename',
+       j ->> '$.model_type', j ->> '$.model_size', j ->> '$.model_n_params', j ->> '$.n_batch', j ->> '$.n_ubatch', j ->> '$.n_threads',
+       j ->> '$.cpu_mask', j ->> '$.cpu_strict', j ->> '$.poll', j ->> '$.type_k', j ->> '$.type_v', j ->> '$.n_gpu_layers', j ->> '$.n_cpu_moe',
+       j ->> '$.split_mode', j ->> '$.main_gpu', j ->> '$.no_kv_offload', j ->> '$.flash_attn', j ->> '$.devices', j ->> '$.tensor_split',
+       j ->> '$.tensor_buft_overrides', coalesce(j ->> '$.load_mode', CASE j ->> '$.use_mmap' WHEN 1 THEN 'mmap' WHEN 0 THEN 'none' END),
+       j ->> '$.embeddings', j ->> '$.no_op_offload', j ->> '$.no_host', j ->> '$.fit_target', j ->> '$.fit_min_ctx',
+       j ->> '$.n_prompt', j ->> '$.n_gen', j ->> '$.n_depth', j ->> '$.test_time',
+       coalesce(f.avg_ns, j ->> '$.avg_ns'), coalesce(f.stddev_ns, CASE WHEN flaw IS NULL THEN j ->> '$.stddev_ns' END),
+       coalesce(f.avg_ts, j ->> '$.avg_ts'), coalesce(f.stddev_ts, j ->> '$.stddev_ts'),
+       coalesce(j ->> '$.use_mmap', (j ->> '$.load_mode') LIKE '%mmap%'), j ->> '$.lazy_mode', j ->> '$.repack', f.samples_ns, f.samples_ts,
+       j ->> '$.backend', j ->> '$.quant', j ->> '$.act', j ->> '$.early_exit', j ->> '$.token_reduction', 'imported', source, NULL, NULL
+FROM (SELECT r.id, r.flaw, r.record AS j, i.name AS source FROM import_row r JOIN import_file i ON i.id = r.import_file_id) x
+LEFT JOIN f ON f.import_row_id = x.id;

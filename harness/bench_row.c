@@ -1,11 +1,13 @@
 /* bench_row.c - see bench_row.h. */
 #include "harness/bench_row.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "harness/bench_column.h"
 #include "harness/stats.h"
 
 static void put_text(json_t *row, const char *key, const char *value)
@@ -43,49 +45,42 @@ static void put_model_type(json_t *row, const struct mb_bench_facts *f)
     put_text(row, "model_type", text);
 }
 
-/* What this engine has no notion of is given the value that llama-bench prints when the option is untouched. */
-static void put_settings(json_t *row, const struct mb_cell *cell)
+/* All columns in llama-bench's order; what this engine has no notion of gets what llama-bench prints when the option is untouched. */
+static json_t *begin_row(void)
 {
-    put_integer(row, "n_batch", 512);
-    put_integer(row, "n_ubatch", 512);
-    put_integer(row, "n_threads", strtoull(cell->axis[MB_AXIS_THREADS], NULL, 10));
-    put_text(row, "cpu_mask", "0x0");
-    json_object_set_new(row, "cpu_strict", json_false());
-    put_integer(row, "poll", 50);
-    put_text(row, "type_k", cell->axis[MB_AXIS_CACHE_TYPE_K]);
-    put_text(row, "type_v", cell->axis[MB_AXIS_CACHE_TYPE_V]);
-    put_integer(row, "n_gpu_layers", 0);
-    put_integer(row, "n_cpu_moe", 0);
-    put_text(row, "split_mode", "layer");
-    put_integer(row, "main_gpu", 0);
-    json_object_set_new(row, "no_kv_offload", json_false());
-    put_integer(row, "flash_attn", 0);
-    put_text(row, "devices", "auto");
-    put_text(row, "tensor_split", "0.00");
-    put_text(row, "tensor_buft_overrides", "none");
-    put_text(row, "load_mode", "mmap");
-    json_object_set_new(row, "embeddings", json_false());
-    put_integer(row, "no_op_offload", 0);
-    json_object_set_new(row, "no_host", json_false());
-    put_integer(row, "fit_target", 0);
-    put_integer(row, "fit_min_ctx", 0);
+    size_t n;
+    const struct mb_bench_column *columns = mb_bench_columns(&n);
+    json_t *row = json_object();
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new(row, columns[i].name, columns[i].untouched ? json_loads(columns[i].untouched, JSON_DECODE_ANY, NULL) : json_null());
+    return row;
+}
+
+static void put_backend(json_t *row, const char *backend)
+{
+    char name[32];
+    size_t i = 0;
+    for (; backend && backend[i] && i + 1 < sizeof(name); i++)
+        name[i] = (char)toupper((unsigned char)backend[i]);
+    name[i] = '\0';
+    put_text(row, "backends", name);
 }
 
 json_t *mb_bench_row(const struct mb_bench_facts *f, const struct mb_bench_test *t)
 {
     double mean_ts, sd_ts;
-    json_t *row = json_object(), *ns = json_array(), *ts = rates_of(t, &mean_ts, &sd_ts);
+    json_t *row = begin_row(), *ns = json_array(), *ts = rates_of(t, &mean_ts, &sd_ts);
     const char *const own[] = {"backend", "quant", "act", "early_exit", "token_reduction"};
     put_text(row, "build_commit", f->machine->build.commit);
-    put_integer(row, "build_number", 0);
     put_text(row, "cpu_info", f->machine->device.cpu);
-    put_text(row, "gpu_info", "");
-    put_text(row, "backends", "CPU");
+    put_backend(row, t->cell->axis[MB_AXIS_BACKEND]);
     put_text(row, "model_filename", t->cell->model_path);
     put_model_type(row, f);
     put_integer(row, "model_size", f->weight_bytes);
     put_integer(row, "model_n_params", f->n_params);
-    put_settings(row, t->cell);
+    put_integer(row, "n_threads", strtoull(t->cell->axis[MB_AXIS_THREADS], NULL, 10));
+    put_text(row, "type_k", t->cell->axis[MB_AXIS_CACHE_TYPE_K]);
+    put_text(row, "type_v", t->cell->axis[MB_AXIS_CACHE_TYPE_V]);
     put_integer(row, "n_prompt", t->n_prompt);
     put_integer(row, "n_gen", t->n_gen);
     put_integer(row, "n_depth", t->n_depth);
@@ -176,7 +171,9 @@ static void print_sql(FILE *out, const json_t *rows, const struct mb_machine *ma
             print_flat(out, row, '\'', true);
             fputs("\n);\n", out);
         }
-        fputs("INSERT INTO llama_bench VALUES (", out);
+        fputs("INSERT INTO llama_bench (", out);
+        print_flat(out, row, '"', true);
+        fputs(") VALUES (", out);
         print_flat(out, row, '\'', false);
         fputs(");\n", out);
     }

@@ -199,6 +199,16 @@ static void fill_full(struct demo *d)
     fail_cell(d, &big, &micro, "the worker was killed by signal 9: out of memory (limit 256 MiB)");
 }
 
+static void fill_imported(struct mb_db *db)
+{
+    static const struct mb_db_import_row row = {.line = 1, .identity = "i", .record_json =
+        "{\"cpu_info\":\"Made-up CPU\",\"model_type\":\"llama 1B Q4_0\",\"n_threads\":4,\"n_prompt\":512,\"n_gen\":0,\"avg_ns\":1000000000,\"avg_ts\":512.0}"};
+    const struct mb_db_import file = {.sha256 = "s", .name = "pi5.json", .format = "json"};
+    struct mb_error err = {0};
+    size_t n_new;
+    assert_int_equal(mb_db_put_import(db, &file, &row, 1, &n_new, &err), MB_OK);
+}
+
 int64_t demo_fill(struct mb_db *db, enum demo_style style)
 {
     struct demo d = {.db = db, .rng = {42}};
@@ -207,6 +217,7 @@ int64_t demo_fill(struct mb_db *db, enum demo_style style)
     d.run = known_run_begin(db, style == DEMO_FULL ? "demo <quant> & exit, \"reduce\"" : "demo");
     if (style == DEMO_FULL) {
         fill_full(&d);
+        fill_imported(db);
     } else if (style == DEMO_ONE) {
         const struct known_axes a = {model, "file", "none", "none", 2};
         speed_cell(&d, &a, &tiny, 1, 1, false);
