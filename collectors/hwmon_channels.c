@@ -63,7 +63,7 @@ static int scan_chip(struct chip *c, const char *root, const char *entry)
     const bool supply = mb_sys_read_text(root, path, text, sizeof(text), NULL) == MB_OK &&
                         (strcmp(text, "Battery") == 0 || strcmp(text, "Mains") == 0 || strcmp(text, "UPS") == 0 ||
                          strncmp(text, "USB", 3) == 0);
-    return supply ? MB_ENOTSUP : MB_OK;
+    return supply || strcmp(c->name, "ina3221") == 0 ? MB_ENOTSUP : MB_OK;
 }
 
 static void read_label(const struct chip *c, const char *prefix, size_t number, char *label, size_t cap)
@@ -118,7 +118,7 @@ static void add_channel(struct mb_energy_meter *m, const struct chip *c, enum mb
 static bool is_pair(const struct chip *c, size_t number)
 {
     char in_label[32], curr_label[32];
-    if (c->any_power || !c->has_in[number] || !c->has_curr[number] || (strcmp(c->name, "ina3221") == 0 && number > 3))
+    if (c->any_power || !c->has_in[number] || !c->has_curr[number])
         return false;
     read_label(c, "in", number, in_label, sizeof(in_label));
     read_label(c, "curr", number, curr_label, sizeof(curr_label));

@@ -1,8 +1,8 @@
 /**
  * hwmon_channels.h - which power and energy channels /sys/class/hwmon offers (kernel: Documentation/hwmon/sysfs-interface), opened.
  * One physical rail is one channel: where a chip counts energy (energyN_input) that is taken, else its own power (powerN_input or
- * powerN_average), else voltage times current of the same number. Left out: channels labelled NC (Jetson: not connected), shunt
- * voltages and sums of INA3221 (numbers above 3), and power supplies (batteries and chargers: on mains they measure charging).
+ * powerN_average), else voltage times current of the same number. Left out: channels labelled NC (not connected), INA3221 (ina3221.c knows
+ * their rails), and power supplies (battery.c: on mains they measure charging).
  * Rails nest and no file says how: a total only where there is exactly one.
  */
 #ifndef MB_COLLECTORS_HWMON_CHANNELS_H

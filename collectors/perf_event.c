@@ -14,6 +14,7 @@
 
 #include "base/sysroot.h"
 #include "collectors/collector.h"
+#include "collectors/perf_refusal.h"
 
 #define PMUS_MAX 8
 #define PMU_DIR "/sys/bus/event_source/devices"
@@ -90,31 +91,6 @@ static int open_event(uint32_t type, uint64_t config, bool user_only, pid_t pid)
     return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static void explain(char *reason, size_t cap, int error, const char *root)
-{
-    char level[16];
-    switch (error) {
-    case EACCES:
-    case EPERM:
-        if (mb_sys_read_text(root, "/proc/sys/kernel/perf_event_paranoid", level, sizeof(level), NULL))
-            snprintf(level, sizeof(level), "?");
-        snprintf(reason, cap, "forbidden (%s): kernel.perf_event_paranoid is %s; run `sudo sysctl kernel.perf_event_paranoid=1`",
-                 error == EACCES ? "EACCES" : "EPERM", level);
-        break;
-    case ENOENT:
-    case EOPNOTSUPP:
-    case ENODEV:
-        snprintf(reason, cap, "not offered by this machine (%s): usual in virtual machines",
-                 error == ENOENT ? "ENOENT" : error == ENODEV ? "ENODEV" : "EOPNOTSUPP");
-        break;
-    case ENOSYS:
-        snprintf(reason, cap, "this kernel is built without perf_event_open");
-        break;
-    default:
-        snprintf(reason, cap, "perf_event_open: %s", strerror(error));
-    }
-}
-
 static void close_counter(struct counter *c)
 {
     for (size_t i = 0; i < c->n_fds; i++)
@@ -161,10 +137,10 @@ static int open_all(struct perf_state *p, const struct mb_collect_env *env, stru
         struct counter *c = &p->counters[i];
         error = open_counter(p, i, pid);
         if (error)
-            explain(c->reason, sizeof(c->reason), error, env->root);
+            mb_perf_explain(c->reason, sizeof(c->reason), error, env->root, 1);
         else if (p->user_only && rows[i].needs_kernel) {
             close_counter(c); /* it would say 0 and mean "not counted" */
-            explain(c->reason, sizeof(c->reason), EACCES, env->root);
+            mb_perf_explain(c->reason, sizeof(c->reason), EACCES, env->root, 1);
         } else
             n_open++;
     }

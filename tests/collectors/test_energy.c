@@ -296,42 +296,6 @@ static void hwmon_integrates_bursts(void **state)
     assert_true(fabs(known_value(&b->record, MB_METRIC_POWER_MEAN_UW, "", "hwmon") - 8e6) < 0.08e6);
 }
 
-static void put_ina3221(struct bench *b)
-{
-    static const char *const files[][2] = {
-        {"name", "ina3221"},       {"in1_label", "VDD_IN"},  {"in1_input", "5000"},  {"curr1_input", "1000"},
-        {"in2_label", "VDD_CPU"},  {"in2_input", "5000"},    {"curr2_input", "400"}, {"in3_label", "NC"},
-        {"in3_input", "5000"},     {"curr3_input", "7"},     {"in4_input", "12"},    {"curr4_input", "1400"},
-        {"update_interval", "20"},
-    };
-    char path[128];
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), HWMON "hwmon3/%s", files[i][0]);
-        fake_tree_put(&b->tree, path, files[i][1]);
-    }
-}
-
-static void hwmon_reads_jetson_rails(void **state)
-{
-    struct bench *b = *state;
-    put_ina3221(b);
-    bench_open(b, "hwmon", 1 * MS);
-    b->ops->start(b->state);
-    for (uint64_t ms = 0; ms <= 2500; ms++) {
-        atomic_store(&bench_now_ns, (1000 + ms) * MS);
-        b->ops->poll(b->state, mb_clock_ns());
-    }
-    b->ops->stop(b->state);
-    bench_read(b);
-    assert_true(fabs(bench_energy(b, "VDD_IN") - 12.5e6) < 1);
-    assert_true(fabs(bench_energy(b, "VDD_CPU") - 5e6) < 1);
-    assert_string_equal(bench_no_energy(b, ""), "several rails: no rule which add up");
-    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "NC", "hwmon"));
-    assert_int_equal(b->record.n_metrics, 2 * 3 + 2); /* two rails and the total: not the NC rail, not the sum channel */
-    const size_t n = find_stream(&b->record, "power_uw", "VDD_IN")->n;
-    assert_true(n > 100 && n < 160); /* about every 20 ms, not every poll: each read is a bus transfer */
-}
-
 static void hwmon_counts_each_rail_once(void **state)
 {
     struct bench *b = *state;
@@ -444,7 +408,6 @@ int main(void)
         TEST(garbage_is_an_error_not_a_number),
         TEST(forbidden_names_the_remedy),
         TEST(hwmon_integrates_bursts),
-        TEST(hwmon_reads_jetson_rails),
         TEST(hwmon_counts_each_rail_once),
         TEST(hwmon_with_nothing_useful_says_so),
         TEST(rapl_in_real_time_matches_the_device),

@@ -1,0 +1,242 @@
+/* test_energy_sources.c - energy sources of boards and graphics cards, each on a fake tree with a known answer: no such hardware was at hand.
+ * perf_event_open and the reads of its counters are answered here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "energy_bench.h"
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+ssize_t __real_read(int fd, void *buf, size_t n);
+ssize_t __wrap_read(int fd, void *buf, size_t n);
+
+#define COUNTERS_MAX 16
+
+static struct pretended {
+    int open_errno; /* every open fails with it */
+    size_t n;
+    struct { int fd; uint32_t type; uint64_t config; int pid, cpu; uint64_t count; } counter[COUNTERS_MAX];
+} pmu;
+
+long __wrap_syscall(long number, ...)
+{
+    va_list args;
+    va_start(args, number);
+    const struct perf_event_attr *attr = va_arg(args, void *);
+    const int pid = va_arg(args, int), cpu = va_arg(args, int);
+    va_end(args);
+    assert_int_equal(number, SYS_perf_event_open);
+    if (pmu.open_errno) {
+        errno = pmu.open_errno;
+        return -1;
+    }
+    assert_true(pmu.n < COUNTERS_MAX);
+    const int fd = dup(2);
+    pmu.counter[pmu.n].fd = fd;
+    pmu.counter[pmu.n].type = attr->type;
+    pmu.counter[pmu.n].config = attr->config;
+    pmu.counter[pmu.n].pid = pid;
+    pmu.counter[pmu.n++].cpu = cpu;
+    return fd;
+}
+
+ssize_t __wrap_read(int fd, void *buf, size_t n)
+{
+    for (size_t i = 0; i < pmu.n; i++)
+        if (pmu.counter[i].fd == fd && n == sizeof(pmu.counter[i].count)) {
+            memcpy(buf, &pmu.counter[i].count, n);
+            return (ssize_t)n;
+        }
+    return __real_read(fd, buf, n);
+}
+
+static int setup(void **state)
+{
+    memset(&pmu, 0, sizeof(pmu));
+    return bench_setup(state);
+}
+
+static void put_files(struct bench *b, const char *dir, const char *const (*files)[2], size_t n)
+{
+    char path[256];
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, files[i][0]);
+        fake_tree_put(&b->tree, path, files[i][1]);
+    }
+}
+#define PUT(b, dir, files) put_files(b, dir, files, sizeof(files) / sizeof((files)[0]))
+
+/* ---- rapl_perf ---- */
+
+#define PMU "/sys/bus/event_source/devices/power"
+#define SCALE "2.3283064365386962890625e-10" /* 2^-32 J */
+
+static void put_power_pmu(struct bench *b)
+{
+    static const char *const files[][2] = {
+        {"type", "13"}, {"cpumask", "0,8"},
+        {"events/energy-pkg", "event=0x02"}, {"events/energy-pkg.scale", SCALE}, {"events/energy-pkg.unit", "Joules"},
+        {"events/energy-ram", "event=0x03"}, {"events/energy-ram.scale", SCALE}, {"events/energy-ram.unit", "Joules"},
+        {"events/energy-cores", "event=0x01"}, {"events/energy-cores.scale", SCALE}, {"events/energy-cores.unit", "Joules"},
+        {"events/energy-psys", "event=0x05"}, {"events/energy-psys.scale", SCALE}, {"events/energy-psys.unit", "Joules"},
+        {"events/energy-new", "event=0x09"}, {"events/energy-new.scale", SCALE}, {"events/energy-new.unit", "Furlongs"},
+    };
+    PUT(b, PMU, files);
+    fake_tree_put(&b->tree, "/sys/devices/system/cpu/cpu0/topology/physical_package_id", "0");
+    fake_tree_put(&b->tree, "/sys/devices/system/cpu/cpu8/topology/physical_package_id", "1");
+}
+
+static void count_joules(uint64_t config, int cpu, double joules)
+{
+    for (size_t i = 0; i < pmu.n; i++)
+        if (pmu.counter[i].config == config && pmu.counter[i].cpu == cpu)
+            pmu.counter[i].count += (uint64_t)(joules * 4294967296.0);
+}
+
+static void the_power_pmu_is_read_per_package(void **state)
+{
+    struct bench *b = *state;
+    put_power_pmu(b);
+    bench_open(b, "rapl_perf", 10 * MS);
+    assert_int_equal(pmu.n, 7); /* three domains of two packages, one psys */
+    for (size_t i = 0; i < pmu.n; i++) {
+        assert_int_equal(pmu.counter[i].type, 13);
+        assert_int_equal(pmu.counter[i].pid, -1);
+    }
+    b->ops->start(b->state);
+    bench_run(b, 10, 1000);
+    count_joules(2, 0, 20);
+    count_joules(2, 8, 10);
+    count_joules(3, 0, 2);
+    count_joules(1, 0, 15);
+    count_joules(5, 0, 50);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(fabs(bench_energy(b, "package-0") - 20e6) < 1e-3);
+    assert_true(fabs(bench_energy(b, "package-1") - 10e6) < 1e-3);
+    assert_true(fabs(bench_energy(b, "package-0/dram") - 2e6) < 1e-3);
+    assert_true(fabs(bench_energy(b, "package-0/core") - 15e6) < 1e-3);
+    assert_true(fabs(bench_energy(b, "psys") - 50e6) < 1e-3);
+    assert_true(fabs(bench_energy(b, "") - 32e6) < 1e-3); /* packages and dram: not cores, not psys */
+    assert_non_null(strstr(bench_no_energy(b, "package-0/new"), "is not understood"));
+}
+
+static void a_forbidden_or_missing_power_pmu_says_so(void **state)
+{
+    struct bench *b = *state;
+    struct mb_error why;
+    assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "perf has no energy counters"));
+    put_power_pmu(b);
+    fake_tree_put(&b->tree, "/proc/sys/kernel/perf_event_paranoid", "2");
+    pmu.open_errno = EACCES;
+    assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "perf_event_paranoid is 2; run `sudo sysctl kernel.perf_event_paranoid=0`"));
+    fake_tree_put(&b->tree, PMU "/cpumask", "");
+    assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "names no processor"));
+}
+
+/* ---- ina3221 ---- */
+
+#define I2C "/sys/bus/i2c/drivers/"
+
+static void put_orin_nano(struct bench *b)
+{
+    static const char *const files[][2] = {
+        {"in1_label", "VDD_IN"}, {"in1_input", "5000"}, {"curr1_input", "1000"}, {"in2_label", "VDD_CPU_GPU_CV"}, {"in2_input", "5000"},
+        {"curr2_input", "400"},  {"in3_label", "NC"},   {"in3_input", "5000"},   {"curr3_input", "7"},           {"in4_input", "12"},
+        {"curr4_input", "1400"}, {"update_interval", "20"},
+    };
+    PUT(b, I2C "ina3221/1-0040/hwmon/hwmon3", files);
+    fake_tree_put(&b->tree, I2C "ina3221/bind", "");
+    fake_tree_put(&b->tree, "/proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit");
+}
+
+static void jetson_rails_make_the_boards_total(void **state)
+{
+    struct bench *b = *state;
+    put_orin_nano(b);
+    bench_open(b, "ina3221", 1 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 1, 2500);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(fabs(bench_energy(b, "VDD_IN") - 12.5e6) < 1);
+    assert_true(fabs(bench_energy(b, "VDD_CPU_GPU_CV") - 5e6) < 1);
+    assert_true(fabs(bench_energy(b, "") - 12.5e6) < 1); /* the children are in VDD_IN already */
+    assert_int_equal(b->record.n_metrics, 3 * 3); /* two rails and the total: not the NC rail, not the sum channel */
+    const size_t n = find_stream(&b->record, "power_uw", "VDD_IN")->n;
+    assert_true(n > 100 && n < 160); /* about every 20 ms, not every poll: each read is a bus transfer */
+}
+
+static void an_unknown_board_has_rails_but_no_total(void **state)
+{
+    struct bench *b = *state;
+    put_orin_nano(b);
+    fake_tree_put(&b->tree, "/proc/device-tree/model", "Acme Board");
+    bench_open(b, "ina3221", 10 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 10, 2500);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(bench_energy(b, "VDD_IN") > 0);
+    assert_non_null(strstr(bench_no_energy(b, ""), "not known for this board ('Acme Board'"));
+}
+
+static void a_missing_rail_leaves_no_total(void **state)
+{
+    struct bench *b = *state;
+    put_orin_nano(b);
+    fake_tree_put(&b->tree, "/proc/device-tree/model", "Jetson AGX Orin Developer Kit");
+    bench_open(b, "ina3221", 10 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 10, 2500);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_non_null(strstr(bench_no_energy(b, ""), "rail VDD_GPU_SOC, part of this board's total"));
+}
+
+/* TX2 with JetPack 4: milliwatts by iio, module and carrier board beside each other. */
+static void jetpack_4_reads_milliwatts(void **state)
+{
+    struct bench *b = *state;
+    static const char *const module[][2] = {{"rail_name_0", "VDD_IN"}, {"in_power0_input", "3000"}, {"rail_name_1", "VDD_SYS_CPU"},
+                                            {"in_power1_input", "900"}, {"rail_name_2", "NC"}, {"in_power2_input", "1"}};
+    static const char *const carrier[][2] = {{"rail_name_0", "VDD_MUX"}, {"in_power0_input", "4500"}};
+    PUT(b, I2C "ina3221x/0-0041/iio:device1", module);
+    PUT(b, I2C "ina3221x/0-0042/iio:device2", carrier);
+    fake_tree_put(&b->tree, "/proc/device-tree/model", "quill");
+    bench_open(b, "ina3221", 10 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 10, 2000);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(fabs(bench_energy(b, "VDD_IN") - 6e6) < 1);
+    assert_true(fabs(bench_energy(b, "VDD_MUX") - 9e6) < 1);
+    assert_true(fabs(bench_energy(b, "") - 15e6) < 1);
+    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "NC", "ina3221"));
+    assert_non_null(strstr(bench_no_energy(b, "0-0042/1"), "in_power1_input"));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(the_power_pmu_is_read_per_package),
+        TEST(a_forbidden_or_missing_power_pmu_says_so),
+        TEST(jetson_rails_make_the_boards_total),
+        TEST(an_unknown_board_has_rails_but_no_total),
+        TEST(a_missing_rail_leaves_no_total),
+        TEST(jetpack_4_reads_milliwatts),
+    };
+    return cmocka_run_group_tests_name("energy_sources", tests, NULL, NULL);
+}
