@@ -13,8 +13,10 @@
  * Window rule: u / T above the target (1 %, or the option error=PERCENT) gives no energy but the reason. u is what the source
  * declares; where it declares none, the longest time that a counter stood still in this trial, or the mean interval between samples.
  *
+ * A counter that never moved in a trial has no energy either: virtual machines show counters that do not count.
+ *
  * Totals: every channel has a total_set: 0 belongs to no total, 1 is what adds up, 2 another way to the same total, taken when the first
- * is unknown. All channels of a set must be known, and of one kind.
+ * is unknown. All channels of a set must be known, and of one kind; one that stood still while others counted is left out.
  * Phases (load, prefill, decode) are given for the total: counters that may be read at edges are, power is integrated between the edges.
  *
  * Thread: as collector.h says; phase() may run beside poll(), so channels with at_edges need a read that two threads may call at once.

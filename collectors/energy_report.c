@@ -14,6 +14,7 @@ const enum mb_metric mb_energy_metrics[] = {MB_METRIC_ENERGY_UJ, MB_METRIC_ENERG
 
 struct figure {
     double uj, error_uj, span_ns;
+    bool still; /* a counter that never moved */
     char reason[320]; /* "": known */
 };
 
@@ -53,8 +54,7 @@ static void counter_figure(const struct mb_energy_channel *c, struct figure *f)
     }
     f->span_ns = (double)(c->end.t_ns - c->begin.t_ns);
     f->uj = (double)c->end.total * c->scale;
-    if (c->update_ns == 0 && c->end.total == 0 && f->span_ns > 0)
-        unknown(f, "the counter stood still for the whole trial of %.4g ms: nothing used, or updates come less often", f->span_ns / 1e6);
+    f->still = c->end.total == 0 && f->span_ns > 0 && !f->reason[0];
     f->error_uj = f->span_ns > 0 ? f->uj * update_ns(c) / f->span_ns + c->scale : 0;
 }
 
@@ -89,6 +89,10 @@ static struct figure channel_figure(const struct mb_energy_meter *m, const struc
     if (!(f.span_ns > 0))
         unknown(&f, "the trial was too short to read twice");
     apply_window_rule(m, "a trial", f.span_ns, update_ns(c), &f);
+    f.still = f.still && !f.reason[0];
+    if (f.still)
+        unknown(&f, "the counter stood still for the whole trial of %.4g ms: it does not count here, or updates come less often",
+                f.span_ns / 1e6);
     return f;
 }
 
@@ -152,16 +156,24 @@ static struct figure phase_figure(const struct mb_energy_meter *m, const struct 
     return f;
 }
 
-/* Sum of one set; phase MB_PHASE_NONE: the whole trial. False where the set has no channel. */
+/* Sum of one set; phase MB_PHASE_NONE: the whole trial. False where the set has no channel. A counter that never moved while others of its
+ * set did is one that the machine does not have (dram of many desktops): it is left out. */
 static bool sum_of_set(const struct mb_energy_meter *m, unsigned set, enum mb_phase phase, const char *veto, struct figure *sum)
 {
     const struct mb_energy_channel *first = NULL;
+    struct figure still = {0};
+    bool any = false;
     memset(sum, 0, sizeof(*sum));
     for (size_t i = 0; i < m->n; i++) {
         const struct mb_energy_channel *c = &m->channels[i];
         if (c->total_set != set)
             continue;
         const struct figure f = phase == MB_PHASE_NONE ? channel_figure(m, c, veto) : phase_figure(m, c, phase, veto);
+        any = true;
+        if (f.still) {
+            still = f;
+            continue;
+        }
         if (!first)
             sum->span_ns = f.span_ns;
         else if (c->kind != first->kind)
@@ -172,7 +184,9 @@ static bool sum_of_set(const struct mb_energy_meter *m, unsigned set, enum mb_ph
         if (f.reason[0])
             unknown(sum, "%s", f.reason);
     }
-    return first != NULL;
+    if (!first && any)
+        *sum = still;
+    return any;
 }
 
 static struct figure total_figure(const struct mb_energy_meter *m, enum mb_phase phase, const char *veto)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/sysroot.h"
@@ -128,6 +129,25 @@ static void add_event(struct rapl_perf *r, const char *event, unsigned cpu)
         r->fd[r->meter.n - 1] = fd + 1;
 }
 
+/* A virtual machine may show the PMU and count nothing: a processor at rest already moves its counter in a few updates. */
+static int check_that_it_counts(struct rapl_perf *r, struct mb_error *err)
+{
+    const struct timespec pause = {.tv_nsec = 5 * MB_RAPL_UPDATE_NS};
+    int64_t before[CHANNELS_MAX] = {0}, after = 0;
+    uint64_t t_ns;
+    bool any = false;
+    for (size_t i = 0; i < r->meter.n; i++)
+        if (r->fd[i] && read_count(r, i, &before[i], &t_ns))
+            any = true;
+    nanosleep(&pause, NULL);
+    for (size_t i = 0; i < r->meter.n; i++)
+        if (r->fd[i] && (!read_count(r, i, &after, &t_ns) || after != before[i]))
+            return MB_OK;
+    return any ? mb_fail(err, MB_ENOTSUP, "the power PMU is there, but its counters (%s) stand still: usual in virtual machines",
+                         r->meter.channels[0].scope)
+               : MB_OK;
+}
+
 static int find_pmu(struct rapl_perf *r, struct mb_error *err)
 {
     char cpumask[256];
@@ -163,7 +183,8 @@ static int discover(void *state, const struct mb_collect_env *env, struct mb_err
                 add_event(r, names[i], r->cpu[k]);
     mb_sys_list_free(names, n);
     mb_rapl_choose_total(&r->meter);
-    return mb_energy_any(&r->meter, found, err);
+    rc = check_that_it_counts(r, err);
+    return rc ? rc : mb_energy_any(&r->meter, found, err);
 }
 
 static int rapl_perf_probe(const struct mb_collect_env *env, struct mb_error *why)

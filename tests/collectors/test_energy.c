@@ -191,8 +191,29 @@ static void only_psys_has_no_total(void **state)
     bench_pass_ms(1000);
     b->ops->stop(b->state);
     bench_read(b);
-    assert_true(bench_energy(b, "psys") == 0); /* a known zero */
+    assert_non_null(strstr(bench_no_energy(b, "psys"), "stood still for the whole trial of 1000 ms"));
     assert_non_null(strstr(bench_no_energy(b, ""), "no package zone"));
+}
+
+/* Desktops list a dram zone that never counts: the package is all there is to add. */
+static void rapl_leaves_out_what_does_not_count(void **state)
+{
+    struct bench *b = *state;
+    put_zone(b, "intel-rapl:0", "package-0", 0, 1 << 30);
+    put_zone(b, "intel-rapl:0:0", "dram", 0, 1 << 30);
+    bench_open(b, "rapl", 10 * MS);
+    b->ops->start(b->state);
+    set_zone(b, "intel-rapl:0", 7000);
+    bench_pass_ms(1000);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(bench_energy(b, "") == 7000);
+    assert_non_null(strstr(bench_no_energy(b, "package-0/dram"), "stood still"));
+    b->ops->start(b->state);
+    bench_pass_ms(1000);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_non_null(strstr(bench_no_energy(b, ""), "stood still"));
 }
 
 static void a_device_that_vanishes_is_counted_and_unknown(void **state)
@@ -404,6 +425,7 @@ int main(void)
         TEST(rapl_splits_long_phases),
         TEST(rapl_says_what_it_cannot_know),
         TEST(only_psys_has_no_total),
+        TEST(rapl_leaves_out_what_does_not_count),
         TEST(a_device_that_vanishes_is_counted_and_unknown),
         TEST(garbage_is_an_error_not_a_number),
         TEST(forbidden_names_the_remedy),

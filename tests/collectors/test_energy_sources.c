@@ -26,6 +26,7 @@ ssize_t __wrap_read(int fd, void *buf, size_t n);
 static struct pretended {
     int open_errno; /* every open fails with it */
     size_t n;
+    bool stands_still;
     struct { int fd; uint32_t type; uint64_t config; int pid, cpu; uint64_t count; } counter[COUNTERS_MAX];
 } pmu;
 
@@ -56,6 +57,7 @@ ssize_t __wrap_read(int fd, void *buf, size_t n)
     for (size_t i = 0; i < pmu.n; i++)
         if (pmu.counter[i].fd == fd && n == sizeof(pmu.counter[i].count)) {
             memcpy(buf, &pmu.counter[i].count, n);
+            pmu.counter[i].count += !pmu.stands_still; /* 2^-32 J */
             return (ssize_t)n;
         }
     return __real_read(fd, buf, n);
@@ -123,12 +125,12 @@ static void the_power_pmu_is_read_per_package(void **state)
     count_joules(5, 0, 50);
     b->ops->stop(b->state);
     bench_read(b);
-    assert_true(fabs(bench_energy(b, "package-0") - 20e6) < 1e-3);
-    assert_true(fabs(bench_energy(b, "package-1") - 10e6) < 1e-3);
-    assert_true(fabs(bench_energy(b, "package-0/dram") - 2e6) < 1e-3);
-    assert_true(fabs(bench_energy(b, "package-0/core") - 15e6) < 1e-3);
-    assert_true(fabs(bench_energy(b, "psys") - 50e6) < 1e-3);
-    assert_true(fabs(bench_energy(b, "") - 32e6) < 1e-3); /* packages and dram: not cores, not psys */
+    assert_true(fabs(bench_energy(b, "package-0") - 20e6) < 0.1);
+    assert_true(fabs(bench_energy(b, "package-1") - 10e6) < 0.1);
+    assert_true(fabs(bench_energy(b, "package-0/dram") - 2e6) < 0.1);
+    assert_true(fabs(bench_energy(b, "package-0/core") - 15e6) < 0.1);
+    assert_true(fabs(bench_energy(b, "psys") - 50e6) < 0.1);
+    assert_true(fabs(bench_energy(b, "") - 32e6) < 0.1); /* packages and dram: not cores, not psys */
     assert_non_null(strstr(bench_no_energy(b, "package-0/new"), "is not understood"));
 }
 
@@ -141,6 +143,9 @@ static void a_forbidden_or_missing_power_pmu_says_so(void **state)
     fake_tree_put(&b->tree, "/proc/sys/kernel/perf_event_paranoid", "2");
     pmu.open_errno = EACCES;
     assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "perf_event_paranoid is 2; run `sudo sysctl kernel.perf_event_paranoid=0`"));
+    pmu.open_errno = 0;
+    pmu.stands_still = true;
+    assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "stand still: usual in virtual machines"));
     fake_tree_put(&b->tree, PMU "/cpumask", "");
     assert_non_null(strstr(bench_absent(b, "rapl_perf", &why), "names no processor"));
 }
