@@ -25,6 +25,7 @@
 enum mb_collector_flags {
     MB_COLLECTOR_POLLED = 1 << 0,    /* has poll() */
     MB_COLLECTOR_INTRUSIVE = 1 << 1, /* disturbs latency: only on request */
+    MB_COLLECTOR_NAMED = 1 << 2,     /* nothing to find without its options: only by name, in no group */
 };
 
 struct mb_collect_env {

@@ -25,8 +25,9 @@ static bool mark_group(struct marks *m, const char *name)
     const bool all_default = strcmp(name, "default") == 0;
     for (size_t i = 0; i < m->n; i++) {
         const struct mb_collector_ops *ops = m->all[i];
+        const bool named = ops->flags & MB_COLLECTOR_NAMED;
         const bool plain = !(ops->flags & MB_COLLECTOR_INTRUSIVE) && strcmp(ops->group, "test") != 0;
-        if (all_default ? plain : strcmp(ops->group, name) == 0)
+        if (!named && (all_default ? plain : strcmp(ops->group, name) == 0))
             m->wanted[i] = found = true;
     }
     return found || all_default;
@@ -83,7 +84,8 @@ static int append_option(struct marks *m, int row, const char *text, struct mb_e
 static int mark_item(struct marks *m, char *item, struct mb_error *err)
 {
     char *colon = strchr(item, ':');
-    if (!colon && strchr(item, '=')) {
+    const char *equals = strchr(item, '=');
+    if (equals && (!colon || equals < colon)) { /* a value may hold colons: the path of a serial line, an address */
         if (m->last_is_sampler)
             return parse_sampler_option(m, item, err);
         if (m->last < 0)
