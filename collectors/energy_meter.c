@@ -217,11 +217,8 @@ static void poll_counter(const struct mb_energy_meter *m, struct mb_energy_chann
     c->shown = now;
 }
 
-static void poll_power(const struct mb_energy_meter *m, struct mb_energy_channel *c)
+void mb_energy_take(struct mb_energy_channel *c, bool ok, uint64_t t_ns, int64_t raw)
 {
-    int64_t raw = 0;
-    uint64_t t_ns;
-    const bool ok = read_raw(m, c, &raw, &t_ns);
     c->first_ok = c->n_reads == 0 ? ok : c->first_ok;
     c->last_ok = ok;
     c->n_reads++;
@@ -236,6 +233,14 @@ static void poll_power(const struct mb_energy_meter *m, struct mb_energy_channel
     c->least = fmin(c->least, value);
     c->most = fmax(c->most, value);
     mb_series_push(&c->power, t_ns, llround(value * c->scale));
+}
+
+static void poll_power(const struct mb_energy_meter *m, struct mb_energy_channel *c)
+{
+    int64_t raw = 0;
+    uint64_t t_ns;
+    const bool ok = read_raw(m, c, &raw, &t_ns);
+    mb_energy_take(c, ok, t_ns, raw);
 }
 
 static void poll_channel(const struct mb_energy_meter *m, struct mb_energy_channel *c, uint64_t now_ns)

@@ -52,6 +52,7 @@ struct mb_energy_channel {
     uint64_t modulus;     /* COUNTER, raw units: the raw value wraps to 0 there; 0: does not wrap */
     uint64_t update_ns;   /* the source makes a new value this often; 0: not known */
     uint64_t rest_ns;     /* not polled more often than that: a read costs */
+    double accuracy;      /* limit of the data sheet, relative: added to the error; 0: not known */
     unsigned total_set;
     bool at_edges;        /* COUNTER: read at phase edges too */
     int fd[2];            /* + 1, owned; sysfs numbers whose product is the raw value; 0: the source's read() */
@@ -116,6 +117,8 @@ int mb_energy_ready(struct mb_energy_meter *m, const struct mb_collect_env *env,
 
 void mb_energy_start(struct mb_energy_meter *m);
 void mb_energy_poll(struct mb_energy_meter *m, uint64_t now_ns);
+/** mb_energy_take() - one reading of a POWER channel, from a source that tells instead of being asked. @ok false: it failed. */
+void mb_energy_take(struct mb_energy_channel *c, bool ok, uint64_t t_ns, int64_t raw);
 void mb_energy_phase(struct mb_energy_meter *m, const struct mb_event *event);
 void mb_energy_stop(struct mb_energy_meter *m);
 /** mb_energy_record() - all rows and streams of the trial; @veto, or NULL, is why none of it may be believed. */

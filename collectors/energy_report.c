@@ -70,7 +70,7 @@ static void power_figure(const struct mb_energy_channel *c, struct figure *f)
     const double deviation = sqrt(fmax(0, c->sum_squares / n - mean * mean) * n / fmax(1, n - 1));
     f->span_ns = (double)(c->integral.t_last_ns - c->integral.t_first_ns);
     f->uj = c->integral.sum_ns / 1e9 * c->scale;
-    f->error_uj = c->scale * (2 * deviation / sqrt(n) * f->span_ns + (c->most - c->least) * update_ns(c)) / 1e9;
+    f->error_uj = c->scale * (2 * deviation / sqrt(n) * f->span_ns + (c->most - c->least) * update_ns(c)) / 1e9 + fabs(f->uj) * c->accuracy;
 }
 
 static struct figure channel_figure(const struct mb_energy_meter *m, const struct mb_energy_channel *c, const char *veto)
@@ -96,10 +96,14 @@ static struct figure channel_figure(const struct mb_energy_meter *m, const struc
     return f;
 }
 
-/* Integral of the samples between two times, the line between neighbours taken at the ends. Raw unit x ns, in the stream's uW. */
+/* Integral of the samples between two times, the line between neighbours taken at the ends, the first and last sample held beyond. In the
+ * stream's uW x ns. */
 static double integrate(const struct mb_series *s, uint64_t begin_ns, uint64_t end_ns)
 {
-    double sum = 0;
+    const uint64_t t_first = s->t_ns[0], t_last = s->t_ns[s->n - 1];
+    double sum = begin_ns < t_first ? (double)s->value[0] * (double)((end_ns < t_first ? end_ns : t_first) - begin_ns) : 0;
+    if (end_ns > t_last)
+        sum += (double)s->value[s->n - 1] * (double)(end_ns - (begin_ns > t_last ? begin_ns : t_last));
     for (uint32_t i = 1; i < s->n && s->t_ns[i - 1] < end_ns; i++) {
         if (s->t_ns[i] <= begin_ns)
             continue;
@@ -123,12 +127,12 @@ static void power_phase(const struct mb_energy_meter *m, const struct mb_energy_
         const struct mb_energy_interval *v = &m->intervals[i];
         if (v->phase != phase)
             continue;
-        if (s->n < 2 || v->begin_ns + slack_ns < s->t_ns[0] || v->end_ns > s->t_ns[s->n - 1] + slack_ns)
+        if (s->n < 2 || v->begin_ns + 2 * slack_ns < s->t_ns[0] || v->end_ns > s->t_ns[s->n - 1] + 2 * slack_ns)
             unknown(f, "the samples do not cover the phase");
         else
             f->uj += integrate(s, v->begin_ns, v->end_ns) / 1e9;
     }
-    f->error_uj = (c->most - c->least) * c->scale * (double)slack_ns / 1e9 * (double)m->n_phases[phase];
+    f->error_uj = (c->most - c->least) * c->scale * (double)slack_ns / 1e9 * (double)m->n_phases[phase] + fabs(f->uj) * c->accuracy;
 }
 
 /* Energy of one channel over all phases of one kind. */

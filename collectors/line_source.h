@@ -14,6 +14,8 @@
 
 #define MB_LINE_BYTES 512u
 
+#define MB_LINE_GONE_TEXT "the meter hung up: its plug or its connection is gone; the next cell looks for it again"
+
 enum mb_line { MB_LINE_NONE, MB_LINE_WHOLE, MB_LINE_TOO_LONG, MB_LINE_GONE };
 
 struct mb_line_source {     /* zeroed: nothing open */

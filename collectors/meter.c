@@ -4,21 +4,23 @@
  *   baud=N       115200
  *   format=F     columns separated by /: a unit each, or - for one to skip; V/A/W is the default. Known: s ms us (its own clock),
  *                V mV uV, A mA uA, W mW uW. Power is the W column where there is one, else V x A.
- *   accuracy=P   limit of error in percent (data sheet), for energy_error_uj
+ *   accuracy=P   limit of error in percent (data sheet), a part of energy_error_uj
+ *   error=P      of the window rule (energy_meter.h)
  * Columns may be separated by commas, semicolons, tabs or blanks. A line with another number of columns, or with something that is no
  * number, is counted as damaged and left out; one that begins with a letter or # (a heading, a comment) is passed over. Without a clock column
  * the readings that came within one poll are spread evenly over the time since the poll before. */
 #include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "collectors/collector.h"
+#include "collectors/energy_collector.h"
 #include "collectors/line_source.h"
 #include "collectors/meter_log.h"
-#include "collectors/meter_options.h"
+#include "collectors/options.h"
 #include "collectors/serial_port.h"
 
 #define COLUMNS_MAX 16
@@ -37,12 +39,13 @@ static const struct { const char *unit; struct column column; } units[] = {
 };
 
 struct meter {
-    struct options { char tty[200], format[64]; double baud, accuracy_percent; } options;
+    struct mb_meter_log log;
+    struct mb_line_source lines;
+    char tty[200], format[64];
+    double baud;
     struct column columns[COLUMNS_MAX];
     size_t n_columns;
     bool given[QUANTITIES];
-    struct mb_line_source lines;
-    struct mb_meter_log log;
     double t_first_s; /* of its own clock, in this trial */
     uint64_t t_origin_ns, t_poll_ns;
 };
@@ -60,21 +63,17 @@ static int add_column(struct meter *m, const char *unit, size_t n, struct mb_err
         return MB_OK;
     }
     return mb_fail(err, MB_EINVAL, "option 'format=%s': at most %d columns separated by /, each once: s ms us V mV uV A mA uA W mW uW, or - to skip",
-                   m->options.format, COLUMNS_MAX);
+                   m->format, COLUMNS_MAX);
 }
 
 static int parse_options(struct meter *m, const char *text, struct mb_error *err)
 {
-    m->options = (struct options){.baud = 115200, .format = "V/A/W"};
-    m->n_columns = 0;
-    const struct mb_meter_option rows[] = {
-        {.key = "tty", .text = m->options.tty, .cap = sizeof(m->options.tty)},
-        {.key = "baud", .number = &m->options.baud, .min = 1200, .max = 2e6},
-        {.key = "format", .text = m->options.format, .cap = sizeof(m->options.format)},
-        {.key = "accuracy", .number = &m->options.accuracy_percent, .min = 0, .max = 100},
-    };
-    int rc = mb_meter_options_parse(text, rows, sizeof(rows) / sizeof(rows[0]), err);
-    for (const char *p = m->options.format; rc == MB_OK && p;) {
+    int rc = mb_collector_options_check(text, "tty baud format accuracy error", err);
+    if (rc == MB_OK)
+        rc = mb_collector_option_number(text, "baud", 1200, 2e6, 115200, &m->baud, err);
+    if (!mb_collector_option_text(text, "format", m->format, sizeof(m->format)))
+        snprintf(m->format, sizeof(m->format), "V/A/W");
+    for (const char *p = m->format; rc == MB_OK && p;) {
         const size_t n = strcspn(p, "/");
         rc = add_column(m, p, n, err);
         p = p[n] ? p + n + 1 : NULL;
@@ -82,8 +81,10 @@ static int parse_options(struct meter *m, const char *text, struct mb_error *err
     if (rc)
         return rc;
     if (!m->given[WATTS] && !(m->given[VOLTS] && m->given[AMPERES]))
-        return mb_fail(err, MB_EINVAL, "option 'format=%s': power needs a W column, or V and A", m->options.format);
-    return m->options.tty[0] ? MB_OK : mb_fail(err, MB_ENOTSUP, "not asked for: name its serial line, meter:tty=/dev/ttyUSB0,format=V/A/W");
+        return mb_fail(err, MB_EINVAL, "option 'format=%s': power needs a W column, or V and A", m->format);
+    return mb_collector_option_text(text, "tty", m->tty, sizeof(m->tty))
+               ? MB_OK
+               : mb_fail(err, MB_ENOTSUP, "not asked for: name its serial line, meter:tty=/dev/ttyUSB0,format=V/A/W");
 }
 
 /* One number in front of a separator or the end; false for anything else, also what strtod() takes beyond decimals. */
@@ -137,28 +138,27 @@ static int meter_probe(const struct mb_collect_env *env, struct mb_error *why)
     struct meter m = {0};
     int rc = parse_options(&m, env->options, why);
     if (rc == MB_OK)
-        rc = mb_serial_probe(m.options.tty, why);
+        rc = mb_serial_probe(m.tty, why);
     if (rc == MB_OK)
-        mb_fail(why, MB_OK, "serial line %s, columns %s", m.options.tty, m.options.format);
+        mb_fail(why, MB_OK, "serial line %s, columns %s", m.tty, m.format);
     return rc;
 }
 
 static int meter_open(void *state, const struct mb_collect_env *env, struct mb_error *err)
 {
-    static const char *const scope = "meter";
+    static const char *const scope = "input";
     struct meter *m = state;
     int rc = parse_options(m, env->options, err);
     if (rc)
         return rc;
-    const int fd = mb_serial_open(m->options.tty, (unsigned)m->options.baud, err);
+    const int fd = mb_serial_open(m->tty, (unsigned)m->baud, err);
     if (fd < 0)
         return fd;
     mb_line_attach(&m->lines, fd);
-    const struct mb_meter_setup setup = {.source = "meter", .scopes = &scope, .n_channels = 1, .period_ns = env->period_ns,
-                                         .max_samples = env->max_samples, .accuracy_percent = m->options.accuracy_percent};
-    rc = mb_meter_log_open(&m->log, &setup, err);
+    rc = mb_meter_log_open(&m->log, "meter", env, &scope, 1, err);
+    mb_meter_log_total(&m->log, 0, NULL);
     if (rc == MB_OK && mb_line_await(&m->lines, FIRST_LINE_MS, take_first, m, err))
-        rc = mb_fail_context(err, "%s at %.0f baud, format %s", m->options.tty, m->options.baud, m->options.format);
+        rc = mb_fail_context(err, "%s at %.0f baud, format %s", m->tty, m->baud, m->format);
     return rc;
 }
 
@@ -202,18 +202,14 @@ static void meter_poll(void *state, uint64_t now_ns)
             mb_meter_log_bad(&m->log);
     }
     take_batch(m, batch, n, now_ns);
-    m->log.gone = kind == MB_LINE_GONE;
+    if (kind == MB_LINE_GONE)
+        m->log.gone = MB_LINE_GONE_TEXT;
 }
 
 static void meter_stop(void *state)
 {
     struct meter *m = state;
     mb_meter_log_stop(&m->log, mb_clock_ns());
-}
-
-static void meter_phase(void *state, const struct mb_event *event)
-{
-    mb_meter_log_phase(&((struct meter *)state)->log, event);
 }
 
 static int meter_read(void *state, struct mb_record *record, struct mb_error *err)
@@ -233,14 +229,14 @@ const struct mb_collector_ops mb_collector_meter = {
     .abi = MB_COLLECTOR_ABI,
     .name = "meter",
     .group = "energy",
-    .summary = "a meter that prints lines of numbers on a serial line: tty=PATH, baud=N, format=V/A/W, accuracy=PERCENT",
+    .summary = "a meter that prints lines of numbers on a serial line: tty=PATH, baud=N, format=V/A/W, accuracy=PERCENT, error=PERCENT",
     .flags = MB_COLLECTOR_POLLED | MB_COLLECTOR_NAMED,
     .state_size = sizeof(struct meter),
-    .metrics = mb_meter_metrics,
+    .metrics = mb_energy_metrics,
     .probe = meter_probe,
     .open = meter_open,
     .start = meter_start,
-    .phase = meter_phase,
+    .phase = mb_energy_hook_phase,
     .poll = meter_poll,
     .stop = meter_stop,
     .read = meter_read,

@@ -2,7 +2,8 @@
  *   tty=PATH       the line, /dev/ttyUSB0 or better /dev/serial/by-id/...; without it the collector is not available
  *   baud=N         as set in its menu, 115200 is its default
  *   feeds=WHAT     what feeds the machine under test: 1, 2 (outputs), in (all it draws, itself included), or auto: the output that is on
- *   accuracy=P     limit of error in percent, for energy_error_uj; the meter does not tell it
+ *   accuracy=P     limit of error in percent, a part of energy_error_uj; the meter does not tell it
+ *   error=P        of the window rule (energy_meter.h)
  * A line is 79 characters: ms, then mV, mA, mW, on of the input, then mV, mA, mW, on, interrupts of output 1 and of output 2, then two
  * checksums in hex over all before them: two's complement of the sum, and exclusive or. A line that does not match is counted and left out.
  * (Format as read by energymon's osp3 driver; no such meter was at hand.) */
@@ -12,16 +13,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "collectors/collector.h"
+#include "collectors/energy_collector.h"
 #include "collectors/line_source.h"
 #include "collectors/meter_log.h"
-#include "collectors/meter_options.h"
+#include "collectors/options.h"
 #include "collectors/serial_port.h"
 
 #define FIELDS 15           /* before the checksums */
 #define CHECKSUM_CHARS 5     /* "14,12" */
 #define FIRST_LINE_MS 3000u  /* its slowest interval is 1 s */
-#define STEP_UW 1000.0
 
 enum { INPUT, OUTPUT_1, OUTPUT_2, CHANNELS };
 static const char *const scopes[CHANNELS] = {"in", "output-1", "output-2"};
@@ -29,9 +29,10 @@ static const char *const scopes[CHANNELS] = {"in", "output-1", "output-2"};
 struct reading { uint32_t ms; double uw[CHANNELS]; bool on[CHANNELS]; };
 
 struct smartpower3 {
-    struct options { char tty[200], feeds[8]; double baud, accuracy_percent; } options;
-    struct mb_line_source lines;
     struct mb_meter_log log;
+    struct mb_line_source lines;
+    char tty[200], feeds[8];
+    double baud;
     uint32_t last_ms;  /* of 32 bits: wraps after 49.7 days */
     uint64_t t_meter_ns;
     bool on[CHANNELS]; /* in the latest reading */
@@ -39,19 +40,18 @@ struct smartpower3 {
 
 static int parse_options(struct smartpower3 *s, const char *text, struct mb_error *err)
 {
-    s->options = (struct options){.baud = 115200, .feeds = "auto"};
-    const struct mb_meter_option rows[] = {
-        {.key = "tty", .text = s->options.tty, .cap = sizeof(s->options.tty)},
-        {.key = "baud", .number = &s->options.baud, .min = 1200, .max = 2e6},
-        {.key = "feeds", .text = s->options.feeds, .cap = sizeof(s->options.feeds)},
-        {.key = "accuracy", .number = &s->options.accuracy_percent, .min = 0, .max = 100},
-    };
-    const int rc = mb_meter_options_parse(text, rows, sizeof(rows) / sizeof(rows[0]), err);
+    int rc = mb_collector_options_check(text, "tty baud feeds accuracy error", err);
+    if (rc == MB_OK)
+        rc = mb_collector_option_number(text, "baud", 1200, 2e6, 115200, &s->baud, err);
     if (rc)
         return rc;
-    if (strcmp(s->options.feeds, "auto") && strcmp(s->options.feeds, "in") && strcmp(s->options.feeds, "1") && strcmp(s->options.feeds, "2"))
-        return mb_fail(err, MB_EINVAL, "option 'feeds=%s': 1, 2, in or auto", s->options.feeds);
-    return s->options.tty[0] ? MB_OK : mb_fail(err, MB_ENOTSUP, "not asked for: name its serial line, smartpower3:tty=/dev/ttyUSB0");
+    if (!mb_collector_option_text(text, "feeds", s->feeds, sizeof(s->feeds)))
+        snprintf(s->feeds, sizeof(s->feeds), "auto");
+    if (strcmp(s->feeds, "auto") && strcmp(s->feeds, "in") && strcmp(s->feeds, "1") && strcmp(s->feeds, "2"))
+        return mb_fail(err, MB_EINVAL, "option 'feeds=%s': 1, 2, in or auto", s->feeds);
+    return mb_collector_option_text(text, "tty", s->tty, sizeof(s->tty))
+               ? MB_OK
+               : mb_fail(err, MB_ENOTSUP, "not asked for: name its serial line, smartpower3:tty=/dev/ttyUSB0");
 }
 
 /* The checksums are over everything before them, the comma too. */
@@ -108,9 +108,9 @@ static int smartpower3_probe(const struct mb_collect_env *env, struct mb_error *
     struct smartpower3 s = {0};
     int rc = parse_options(&s, env->options, why);
     if (rc == MB_OK)
-        rc = mb_serial_probe(s.options.tty, why);
+        rc = mb_serial_probe(s.tty, why);
     if (rc == MB_OK)
-        mb_fail(why, MB_OK, "serial line %s", s.options.tty);
+        mb_fail(why, MB_OK, "serial line %s", s.tty);
     return rc;
 }
 
@@ -120,16 +120,13 @@ static int smartpower3_open(void *state, const struct mb_collect_env *env, struc
     int rc = parse_options(s, env->options, err);
     if (rc)
         return rc;
-    const int fd = mb_serial_open(s->options.tty, (unsigned)s->options.baud, err);
+    const int fd = mb_serial_open(s->tty, (unsigned)s->baud, err);
     if (fd < 0)
         return fd;
     mb_line_attach(&s->lines, fd);
-    const struct mb_meter_setup setup = {.source = "smartpower3", .scopes = scopes, .n_channels = CHANNELS, .period_ns = env->period_ns,
-                                         .max_samples = env->max_samples, .resolution_uw = STEP_UW,
-                                         .accuracy_percent = s->options.accuracy_percent};
-    rc = mb_meter_log_open(&s->log, &setup, err);
+    rc = mb_meter_log_open(&s->log, "smartpower3", env, scopes, CHANNELS, err);
     if (rc == MB_OK && mb_line_await(&s->lines, FIRST_LINE_MS, take_first, s, err))
-        rc = mb_fail_context(err, "%s at %.0f baud", s->options.tty, s->options.baud);
+        rc = mb_fail_context(err, "%s at %.0f baud", s->tty, s->baud);
     return rc;
 }
 
@@ -169,7 +166,8 @@ static void smartpower3_poll(void *state, uint64_t now_ns)
         else if (kind == MB_LINE_TOO_LONG)
             mb_meter_log_bad(&s->log);
         else {
-            s->log.gone = kind == MB_LINE_GONE;
+            if (kind == MB_LINE_GONE)
+                s->log.gone = MB_LINE_GONE_TEXT;
             return;
         }
     }
@@ -181,14 +179,9 @@ static void smartpower3_stop(void *state)
     mb_meter_log_stop(&s->log, mb_clock_ns());
 }
 
-static void smartpower3_phase(void *state, const struct mb_event *event)
-{
-    mb_meter_log_phase(&((struct smartpower3 *)state)->log, event);
-}
-
 static int total_channel(const struct smartpower3 *s)
 {
-    const char *feeds = s->options.feeds;
+    const char *feeds = s->feeds;
     if (strcmp(feeds, "auto") != 0)
         return strcmp(feeds, "in") == 0 ? INPUT : feeds[0] == '1' ? OUTPUT_1 : OUTPUT_2;
     return s->on[OUTPUT_1] == s->on[OUTPUT_2] ? -1 : s->on[OUTPUT_1] ? OUTPUT_1 : OUTPUT_2;
@@ -197,9 +190,8 @@ static int total_channel(const struct smartpower3 *s)
 static int smartpower3_read(void *state, struct mb_record *record, struct mb_error *err)
 {
     struct smartpower3 *s = state;
-    s->log.i_total = total_channel(s);
-    s->log.no_total = s->on[OUTPUT_1] ? "both outputs are on: say which feeds the machine, feeds=1 or feeds=2"
-                                      : "no output is on: say what feeds the machine, feeds=1, 2 or in";
+    mb_meter_log_total(&s->log, total_channel(s), s->on[OUTPUT_1] ? "both outputs are on: say which feeds the machine, feeds=1 or feeds=2"
+                                                                  : "no output is on: say what feeds the machine, feeds=1, 2 or in");
     return mb_meter_log_read(&s->log, record, err);
 }
 
@@ -215,14 +207,14 @@ const struct mb_collector_ops mb_collector_smartpower3 = {
     .abi = MB_COLLECTOR_ABI,
     .name = "smartpower3",
     .group = "energy",
-    .summary = "ODROID SmartPower 3 over its serial line: tty=PATH, baud=N, feeds=1|2|in|auto, accuracy=PERCENT",
+    .summary = "ODROID SmartPower 3 over its serial line: tty=PATH, baud=N, feeds=1|2|in|auto, accuracy=PERCENT, error=PERCENT",
     .flags = MB_COLLECTOR_POLLED | MB_COLLECTOR_NAMED,
     .state_size = sizeof(struct smartpower3),
-    .metrics = mb_meter_metrics,
+    .metrics = mb_energy_metrics,
     .probe = smartpower3_probe,
     .open = smartpower3_open,
     .start = smartpower3_start,
-    .phase = smartpower3_phase,
+    .phase = mb_energy_hook_phase,
     .poll = smartpower3_poll,
     .stop = smartpower3_stop,
     .read = smartpower3_read,

@@ -219,8 +219,9 @@ int mb_plan_collect_add(char **collect, const char *name, const struct mb_plan_m
         known[n++] = ops[i]->group;
     }
     char word[MAX_KEYS];
-    snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, ":"), name);
-    bool found = false;
+    const size_t n_word = strcspn(name, ":=");
+    snprintf(word, sizeof(word), "%.*s", (int)n_word, name);
+    bool found = name[n_word] == '=' && *collect && strchr(*collect, ':'); /* a further option of the collector before it */
     for (size_t i = 0; i < n && !found; i++)
         found = strcmp(known[i], word) == 0;
     if (!found) {

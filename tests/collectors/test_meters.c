@@ -74,13 +74,14 @@ static size_t constant_hello(void *user, uint64_t n, char *text, size_t cap)
     return (size_t)snprintf(text, cap, "%s", (const char *)user);
 }
 
-/* Opens the collector while the meter talks, then stops the clock at 1000 s. @hello NULL: SmartPower 3. */
+/* Opens the collector while the meter talks, then stops the clock at 1000 s. @hello NULL: SmartPower 3. With error=10 ten readings are
+ * enough for a figure, unless @more_options says otherwise. */
 static void open_collector(struct bench *b, const char *name, const char *more_options, const char *hello)
 {
     char options[256];
     struct mb_collect_env env = fake_env(NULL, 10 * MS);
     struct mb_error err = {0};
-    snprintf(options, sizeof(options), "tty=%s%s", b->meter.path, more_options);
+    snprintf(options, sizeof(options), "tty=%s,error=10%s", b->meter.path, more_options);
     env.options = options;
     b->ops = mb_collector_find(name);
     assert_non_null(b->ops);
@@ -231,10 +232,9 @@ static void a_ten_watt_meter_is_right_within_its_stated_error(void **state)
     start(b);
     run_smartpower3(b, 500, 10, noisy_ten_watts);
     stop_and_read(b);
-    expect_near(energy(b, ""), 50e6, 2 * error_uj(b, "")); /* 95 % */
-    /* sqrt((50e6*.005/sqrt(3))**2 + (50e6*.03/sqrt(500))**2) = 159.2e3, the other parts are a hundredth of it: 5 s * 1 mW / sqrt(12) */
-    expect_near(error_uj(b, ""), 159.2e3, 6e3);
-    assert_int_equal(find_metric(&b->record, MB_METRIC_ENERGY_ERROR_UJ, "", "smartpower3")->origin, MB_ORIGIN_ESTIMATED);
+    expect_near(energy(b, ""), 50e6, error_uj(b, ""));
+    /* 0.5 % of 50e6, and 2 * 0.3e6 / sqrt(500) * 5 s, and (2 * sqrt(3) * 0.3e6) * 10 ms */
+    expect_near(error_uj(b, ""), 250e3 + 134.2e3 + 10.4e3, 8e3);
 }
 
 /* 5 W with bursts of 10 W more, 30 ms in every 100 ms: 8 W on average. */
@@ -421,7 +421,7 @@ static void phases_share_the_energy(void **state)
     }
     stop_and_read(b);
     expect_near(energy(b, ""), 56e6, 0.2e6);
-    expect_near(energy(b, "prefill"), 40e6, 0.2e6); /* of two: an edge lies between two readings, 16 W x 5 ms each */
+    expect_near(energy(b, "prefill"), 40e6, 0.2e6); /* an edge lies between two readings: 16 W x 5 ms each */
     expect_near(energy(b, "decode"), 16e6, 0.2e6);
     expect_near(known_value(&b->record, MB_METRIC_POWER_MEAN_UW, "decode", "smartpower3"), 4e6, 0.05e6);
     expect_near(energy(b, "prefill") + energy(b, "decode"), energy(b, ""), 1);
@@ -429,20 +429,24 @@ static void phases_share_the_energy(void **state)
     assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "load", "smartpower3"));
 }
 
-static void phases_shorter_than_ten_readings_are_unknown(void **state)
+static void what_is_shorter_than_the_window_rule_is_unknown(void **state)
 {
     struct bench *b = *state;
-    open_collector(b, "smartpower3", "", NULL);
+    open_collector(b, "smartpower3", ",error=1", NULL);
     start(b);
     edge(b, MB_EVENT_PREFILL_BEGIN);
-    run_smartpower3(b, 9, 10, ten_watts);
+    run_smartpower3(b, 90, 10, ten_watts);
     edge(b, MB_EVENT_PREFILL_END);
     edge(b, MB_EVENT_TOKEN);
-    run_smartpower3(b, 40, 10, ten_watts);
+    run_smartpower3(b, 200, 10, ten_watts);
     edge(b, MB_EVENT_REQUEST_END);
     stop_and_read(b);
-    expect_says(no_energy(b, "prefill"), "phases of 90.0 ms on average: shorter than 10 readings of the meter (10.0 ms each)");
-    expect_near(energy(b, "decode"), 4e6, 1);
+    expect_says(no_energy(b, "prefill"), "phases of 900 ms: shorter than 100 updates of the source");
+    expect_near(energy(b, "decode"), 20e6, 1);
+    start(b);
+    run_smartpower3(b, 90, 10, ten_watts);
+    stop_and_read(b);
+    expect_says(no_energy(b, ""), "a trial of 900 ms: shorter than 100 updates of the source");
 }
 
 /* --- generic line meter ---------------------------------------------------------------------------------------- */
@@ -471,7 +475,7 @@ static void line_meter_reads_columns_in_their_units(void **state)
         run_lines(b, 50, 20, rows[i].line);
         stop_and_read(b);
         expect_near(energy(b, ""), rows[i].watts * 1e6, 1);
-        assert_int_equal(find_stream(&b->record, "power_uw", "meter")->n_errors, 0);
+        assert_int_equal(find_stream(&b->record, "power_uw", "input")->n_errors, 0);
         assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "meter", "meter")); /* one channel: the total is all */
         b->ops->close(b->state);
         free(b->state);
@@ -491,7 +495,7 @@ static void line_meter_counts_what_is_no_reading(void **state)
     run_lines(b, 100, 10, "5.0,2.0\n");
     stop_and_read(b);
     expect_near(energy(b, ""), 10e6, 1);
-    assert_int_equal(find_stream(&b->record, "power_uw", "meter")->n_errors, sizeof(bad) / sizeof(bad[0]));
+    assert_int_equal(find_stream(&b->record, "power_uw", "input")->n_errors, sizeof(bad) / sizeof(bad[0]));
 }
 
 static void line_meter_goes_by_its_own_clock(void **state)
@@ -508,7 +512,7 @@ static void line_meter_goes_by_its_own_clock(void **state)
         pass_ms(i % 2 ? 9 : 1);
     }
     stop_and_read(b);
-    const struct mb_record_stream *s = find_stream(&b->record, "power_uw", "meter");
+    const struct mb_record_stream *s = find_stream(&b->record, "power_uw", "input");
     assert_int_equal(s->n, 101);
     assert_int_equal(s->t_ns[0], 1000001 * MS); /* as the fastest of them says */
     for (size_t i = 1; i < s->n; i++)
@@ -538,7 +542,7 @@ static void readings_of_one_poll_are_spread(void **state)
         poll_now(b);
     }
     stop_and_read(b);
-    const struct mb_record_stream *s = find_stream(&b->record, "power_uw", "meter");
+    const struct mb_record_stream *s = find_stream(&b->record, "power_uw", "input");
     assert_int_equal(s->n, 500);
     assert_int_equal(s->t_ns[499] - s->t_ns[0], 499 * MS);
     expect_near(energy(b, ""), 4e6, 0.01e6);
@@ -558,7 +562,7 @@ static void a_line_without_end_is_given_up(void **state)
     run_lines(b, 50, 10, "10\n");
     stop_and_read(b);
     expect_near(energy(b, ""), 5e6, 1);
-    assert_int_equal(find_stream(&b->record, "power_uw", "meter")->n_errors, 1);
+    assert_int_equal(find_stream(&b->record, "power_uw", "input")->n_errors, 1);
 }
 
 /* --- what a user gets wrong ------------------------------------------------------------------------------------ */
@@ -595,11 +599,11 @@ static void wrong_options_say_what_is_right(void **state)
     expect_open_says("meter:tty=/dev/null,format=V", MB_EINVAL, "power needs a W column, or V and A");
     expect_open_says("meter:tty=/dev/null,format=V/A/kW", MB_EINVAL, "columns separated by /");
     expect_open_says("meter:tty=/dev/null,format=V/V/A", MB_EINVAL, "columns separated by /");
-    expect_open_says("meter:tty=/dev/null,format=", MB_EINVAL, "1 to 63 characters");
-    expect_open_says("meter:baud=fast", MB_EINVAL, "a number from 1200");
-    expect_open_says("meter:speed=9600", MB_EINVAL, "option 'speed=9600': tty=, baud=, format=, accuracy=");
+    expect_open_says("meter:tty=/dev/null,format=", MB_EINVAL, "columns separated by /");
+    expect_open_says("meter:baud=fast", MB_EINVAL, "option 'baud=fast': a number from 1200");
+    expect_open_says("meter:speed=9600", MB_EINVAL, "option 'speed=9600': these are KEY=VALUE with one of: tty baud format accuracy error");
     expect_open_says("smartpower3:feeds=3", MB_EINVAL, "1, 2, in or auto");
-    expect_open_says("smartpower3:loud", MB_EINVAL, "option 'loud': tty=");
+    expect_open_says("smartpower3:loud", MB_EINVAL, "option 'loud': these are KEY=VALUE with one of: tty");
 }
 
 static void a_speed_that_does_not_exist_is_refused(void **state)
@@ -668,7 +672,7 @@ static void a_real_time_trial_ends_with_a_figure_or_a_reason(void **state)
     struct mb_error err = {0};
     struct mb_record record = {0};
     char selection[128];
-    snprintf(selection, sizeof(selection), "smartpower3:tty=%s", b->meter.path);
+    snprintf(selection, sizeof(selection), "smartpower3:tty=%s,error=10", b->meter.path);
     fake_meter_talk(&b->meter, 5000, real_line, NULL);
     if (mb_collect_open(&set, selection, &env, &err))
         fail_msg("%s", err.text);
@@ -702,7 +706,7 @@ int main(void)
         T(a_ten_watt_meter_is_right_within_its_stated_error), T(bursty_power_at_ten_milliseconds_is_right_within_one_percent),
         T(lines_in_pieces_are_put_together), T(damaged_lines_are_counted_and_left_out), T(too_many_damaged_lines_leave_no_energy),
         T(an_unplugged_meter_is_an_error_and_nothing_more), T(silence_leaves_no_energy), T(a_meter_that_starts_anew_leaves_no_energy),
-        T(total_is_the_output_that_is_on), T(phases_share_the_energy), T(phases_shorter_than_ten_readings_are_unknown),
+        T(total_is_the_output_that_is_on), T(phases_share_the_energy), T(what_is_shorter_than_the_window_rule_is_unknown),
         T(line_meter_reads_columns_in_their_units), T(line_meter_counts_what_is_no_reading), T(line_meter_goes_by_its_own_clock),
         T(readings_of_one_poll_are_spread), T(a_line_without_end_is_given_up), T(wrong_options_say_what_is_right),
         T(a_speed_that_does_not_exist_is_refused), T(a_meter_without_permission_says_what_to_do), T(a_mute_or_strange_meter_is_not_there),

@@ -71,7 +71,7 @@ static void protocol_and_collect_are_read(void **state)
     struct mb_plan *plan = load("name: all of it\n" NULL_MODEL
                                 "workloads: [micro: {prompt: 8, gen: 4, repetitions: 2}, micro: {prompt: 16}]\n"
                                 "protocol: {repetitions: 7, warmup: 3, order: listed, seed: 99, timeout_s: 30, cooldown: 5, memory_limit_mib: 700}\n"
-                                "collect: [memory, synthetic]\ncollect_period_ms: 50\n");
+                                "collect: [memory, \"synthetic:constant=2,ramp=3\", wrap=4]\ncollect_period_ms: 50\n");
     assert_string_equal(plan->name, "all of it");
     assert_int_equal(plan->protocol.warmup, 3);
     assert_int_equal(plan->protocol.order, MB_ORDER_LISTED);
@@ -79,7 +79,7 @@ static void protocol_and_collect_are_read(void **state)
     assert_int_equal(plan->protocol.timeout_s, 30);
     assert_int_equal(plan->protocol.memory_limit_mib, 700);
     assert_int_equal(plan->protocol.cooldown_s, 5);
-    assert_string_equal(plan->collect, "memory,synthetic");
+    assert_string_equal(plan->collect, "memory,synthetic:constant=2,ramp=3,wrap=4");
     assert_int_equal(plan->period_ns, 50000000);
     assert_int_equal(plan->cells[0].repetitions, 2); /* a workload's own number wins */
     assert_int_equal(plan->cells[1].repetitions, 7);
@@ -364,6 +364,7 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},
     {NULL_MODEL MICRO "protocol: {seed: 99999999999999999999}\n", "p.yaml:3:18: seed: '99999999999999999999'"},
     {NULL_MODEL MICRO "collect: [memry]\n", "p.yaml:3:11: collect: unknown collector or group 'memry'; did you mean 'memory'?"},
+    {NULL_MODEL MICRO "collect: [memory, baud=9600]\n", "p.yaml:3:19: collect: unknown collector or group 'baud'"},
     {NULL_MODEL MICRO "collect_period_ms: 0\n", "p.yaml:3:20: collect_period_ms: '0' is not a whole number from 1"},
     {NULL_MODEL MICRO "sweeps: {axes: 1}\n", "p.yaml:3:9: sweeps: expected a list, found a map"},
     {NULL_MODEL MICRO "sweeps: [{axis: {threads: 1}}]\n", "p.yaml:3:11: unknown key 'axis'; did you mean 'axes'?"},
