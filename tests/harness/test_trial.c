@@ -128,6 +128,10 @@ static int r_run(void *state, const struct mb_request *rq, struct mb_result *rs,
     const uint64_t t = mb_clock_ns();
     struct mb_event e = {.t_ns = t, .request = rq->index, .kind = MB_EVENT_REQUEST_BEGIN};
     events->put(events->user, &e);
+    for (enum mb_event_kind kind = MB_EVENT_PREFILL_BEGIN; kind <= MB_EVENT_PREFILL_END; kind++) {
+        e.kind = kind;
+        events->put(events->user, &e);
+    }
     e.kind = MB_EVENT_TOKEN;
     const uint32_t n = s->fault == FEWER_STAMPS ? 2 : s->fault == FLOOD ? 500 : 3;
     for (e.index = 0; e.index < n; e.index++) {
@@ -176,7 +180,7 @@ static int open_site(struct mb_site **site, struct stage *s, bool cold, struct m
     snprintf(address, sizeof(address), "%p", (void *)s);
     struct mb_cell cell = {.runner = "fake", .workload = "fake", .data_dir = address};
     memcpy(cell.axis, axis, sizeof(axis));
-    const struct mb_site_setup setup = {.cell = &cell, .collect = "synthetic", .root = "", .period_ns = 1000000, .max_samples = 100, .cold = cold,
+    const struct mb_site_setup setup = {.cell = &cell, .collect = "synthetic,memory", .root = "", .period_ns = 1000000, .max_samples = 100, .cold = cold,
                                         .page = page, .runner = &runner, .workload = &workload};
     return mb_site_open(site, &setup, err);
 }
@@ -234,6 +238,14 @@ static double metric_of(const struct mb_record *r, enum mb_metric metric)
     return -1;
 }
 
+static bool has_scope(const struct mb_record *r, enum mb_metric metric, const char *scope)
+{
+    for (size_t i = 0; i < r->n_metrics; i++)
+        if (r->metrics[i].metric == metric && strcmp(r->metrics[i].scope, scope) == 0)
+            return true;
+    return false;
+}
+
 static void calls_come_in_the_order_of_the_contracts(void **state)
 {
     (void)state;
@@ -255,6 +267,7 @@ static void calls_come_in_the_order_of_the_contracts(void **state)
     assert_int_equal(r.n_answers, 1);
     assert_string_equal(r.answers[0].given, "abc");
     assert_true(r.n_streams + (metric_of(&r, MB_METRIC_SYNTHETIC) >= 0) > 0); /* the collector saw it */
+    assert_true(has_scope(&r, MB_METRIC_RSS_PEAK_BYTES, "decode")); /* and the first token, without which there is no decoding */
     /* Cold: loading lies inside the region, and the work is the rest. */
     assert_int_equal(r.events[0].kind, MB_EVENT_LOAD_BEGIN);
     assert_true(r.events[0].t_ns >= r.t_begin_ns);
