@@ -310,7 +310,7 @@ static void a_workload_that_miscounts_its_requests_loses_nothing(void **state)
         assert_int_equal(open_site(&site, &s, false, NULL, &err), MB_OK);
         assert_int_equal(mb_site_trial(site, MB_TRIAL_MEASURED, 0, &r, &err), MB_OK);
         assert_int_equal(r.status, MB_TRIAL_OK);
-        assert_int_equal(r.n_events, 2 + 3 * 5);
+        assert_int_equal(r.n_events, 2 + 3 * 7);
         mb_record_release(&r);
         mb_site_close(site);
     }
