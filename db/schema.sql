@@ -65,7 +65,7 @@ CREATE TABLE run (
   started_utc  TEXT NOT NULL,
   finished_utc TEXT,
   state        TEXT NOT NULL CHECK (state IN ('running', 'finished')), -- an interrupted run stays 'running' until resumed
-  conditions   TEXT CHECK (conditions IS NULL OR json_valid(conditions)) -- governor, load, mains or battery, temperature at start
+  conditions   TEXT CHECK (conditions IS NULL OR json_valid(conditions)) -- governor, load, mains or battery, temperature at start; sessions: see v_run_noise
 ) STRICT;
 
 CREATE TABLE cell (                   -- one configuration within a run

@@ -178,6 +178,22 @@ int mb_db_finish_run(struct mb_db *db, int64_t run_id, struct mb_error *err)
     return found == MB_ENOENT ? mb_fail(err, MB_ENOENT, "database %s has no run %lld", db->path, (long long)run_id) : found;
 }
 
+int mb_db_put_run_session(struct mb_db *db, int64_t run_id, const char *session_json, bool again, struct mb_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    const int rc = prepare(db, again ? "UPDATE run SET conditions = json_set(conditions, '$.sessions[#-1]', json(?)) WHERE id = ? RETURNING id"
+                                     : "UPDATE run SET conditions = json_set(coalesce(conditions, '{}'), '$.sessions',"
+                                       " json_insert(coalesce(conditions -> '$.sessions', '[]'), '$[#]', json(?))) WHERE id = ? RETURNING id",
+                           &s, "conditions of the run", err);
+    if (rc)
+        return rc;
+    mb_db_bind_text(s, 1, session_json);
+    sqlite3_bind_int64(s, 2, run_id);
+    int64_t id;
+    const int found = one_id(db, s, &id, "conditions of the run", MB_ENOENT, err);
+    return found == MB_ENOENT ? mb_fail(err, MB_ENOENT, "database %s has no run %lld", db->path, (long long)run_id) : found;
+}
+
 static int put_cell(struct mb_db *db, sqlite3_stmt *s, int64_t run_id, const struct mb_db_cell *cell, int64_t *id, struct mb_error *err)
 {
     sqlite3_bind_int64(s, 1, run_id);

@@ -48,6 +48,10 @@ int mb_db_begin_run(struct mb_db *db, int64_t plan_id, int64_t build_id, int64_t
                     struct mb_error *err) MB_MUST_CHECK;
 int mb_db_finish_run(struct mb_db *db, int64_t run_id, struct mb_error *err) MB_MUST_CHECK;
 
+/** mb_db_put_run_session() - one start of the run (or resume) and how the machine was meanwhile: an object at the end of `sessions` in its
+ *  conditions; @again: in place of the last one. */
+int mb_db_put_run_session(struct mb_db *db, int64_t run_id, const char *session_json, bool again, struct mb_error *err) MB_MUST_CHECK;
+
 /* --- cells --- */
 
 struct mb_db_cell { int64_t i_cell; const char *hash, *config_json, *refused; int64_t repetitions; };

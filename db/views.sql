@@ -431,6 +431,18 @@ FROM run r JOIN plan p ON p.id = r.plan_id JOIN build b ON b.id = r.build_id JOI
 LEFT JOIN (SELECT c.run_id, count(*) AS n, sum(t.status = 'ok') AS n_ok, sum(t.status = 'skipped') AS n_skipped
            FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.kind = 'measured' GROUP BY c.run_id) t ON t.run_id = r.id;
 
+-- v_run_noise: one row per session of a run (start or resume): the noise grade measured before it (harness/noise.h; NULL: not measured) and what
+--   happened during it, from counts at its begin and end (NULL: the machine does not tell, or the session was killed).
+--   steal_share  stolen ticks / all ticks      pressure_share  time in which something waited for a processor / time
+--   n_group_throttled, group_throttled_ns      stops of our control groups by their quota
+CREATE VIEW v_run_noise AS
+SELECT r.id AS run_id, s.key AS i_session, s.value ->> '$.started_utc' AS started_utc, s.value ->> '$.noise.grade' AS grade,
+       s.value ->> '$.noise.p99_over_median' AS p99_over_median, s.value ->> '$.noise.gap_share' AS gap_share, s.value ->> '$.noise.seconds' AS noise_s,
+       s.value ->> '$.during.seconds' AS session_s, s.value ->> '$.during.steal_share' AS steal_share,
+       s.value ->> '$.during.pressure_share' AS pressure_share, s.value ->> '$.during.group_throttled' AS n_group_throttled,
+       s.value ->> '$.during.group_throttled_ns' AS group_throttled_ns
+FROM run r, json_each(r.conditions, '$.sessions') s;
+
 -- v_run_model: models that the cells of a run executed.
 CREATE VIEW v_run_model AS
 SELECT DISTINCT c.run_id, m.* FROM cell c JOIN v_model m ON m.id = c.model_id;

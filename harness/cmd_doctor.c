@@ -84,27 +84,6 @@ static void print_page(const struct mb_doctor *d, const struct mb_noise *noise)
         puts("Noise: not measured (--seconds 0)");
 }
 
-static json_t *real_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *count_or_null(int64_t value)
-{
-    return value >= 0 ? json_integer(value) : json_null();
-}
-
-static json_t *noise_json(const struct mb_noise *noise)
-{
-    const char grade[2] = {noise->grade, '\0'};
-    return json_pack("{s:s?, s:f, s:i, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "grade", noise->grade == '?' ? NULL : grade, "seconds",
-                     noise->seconds, "threads", (int)noise->n_threads, "samples", (json_int_t)noise->n_samples, "median_ns", real_or_null(noise->median_ns),
-                     "p99_over_median", real_or_null(noise->p99_over_median), "slowest_over_fastest", real_or_null(noise->slowest_over_fastest),
-                     "gap_share", real_or_null(noise->gap_share), "longest_gap_ns", (json_int_t)noise->longest_gap_ns, "steal_ticks",
-                     count_or_null(noise->steal_ticks), "steal_share", real_or_null(noise->steal_share), "throttle_events",
-                     count_or_null(noise->throttle_rise));
-}
-
 static json_t *finding_json(const struct mb_finding *f)
 {
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "check", f->check, "subject", f->subject, "verdict", mb_verdict_name(f->verdict),
@@ -123,7 +102,7 @@ static int print_json(const struct mb_doctor *d, const struct mb_noise *noise, s
     for (int i = 0; i < MB_VERDICT_N; i++)
         json_object_set_new(summary, mb_verdict_name((enum mb_verdict)i), json_integer((json_int_t)n[i]));
     json_t *page = json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "format", 1, "version", MB_VERSION, "utc", utc, "summary", summary, "findings",
-                             findings, "noise", noise ? noise_json(noise) : json_null());
+                             findings, "noise", noise ? mb_noise_json(noise) : json_null());
     const int failed = !page || json_dumpf(page, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(page);

@@ -9,12 +9,14 @@
 struct run_options {
     const char *db, *data;
     bool again, quiet;
+    float noise_s;
 };
 
 static const struct mb_opt_row rows[] = {
     {"--db", NULL, MB_OPT_TEXT, offsetof(struct run_options, db), "FILE", 0, 0, "database, made when missing (meltbench.db)"},
     {"--again", NULL, MB_OPT_FLAG, offsetof(struct run_options, again), NULL, 0, 0, "start a new run beside a finished or unfinished one"},
     {"--data", NULL, MB_OPT_TEXT, offsetof(struct run_options, data), "DIR", 0, 0, "folder of real data sets (default: $MELTBENCH_DATA)"},
+    {"--noise", NULL, MB_OPT_F32, offsetof(struct run_options, noise_s), "SECONDS", 0, 60, "how long noise is measured before the first repetition; 0: not at all (2)"},
     {"--quiet", "-q", MB_OPT_FLAG, offsetof(struct run_options, quiet), NULL, 0, 0, "no progress, only faults"},
     {0},
 };
@@ -43,7 +45,7 @@ static int run_plan(const struct run_options *o, const char *path, struct mb_ses
     if (rc == MB_OK)
         rc = mb_db_open(&db, o->db, MB_DB_CREATE, err);
     if (rc == MB_OK) {
-        const struct mb_session_options so = {.db = db, .again = o->again, .quiet = o->quiet};
+        const struct mb_session_options so = {.db = db, .again = o->again, .quiet = o->quiet, .noise_s = (double)o->noise_s};
         rc = mb_session_run(plan, &so, result, err);
     }
     mb_db_close(db);
@@ -53,7 +55,7 @@ static int run_plan(const struct run_options *o, const char *path, struct mb_ses
 
 static int run_main(int argc, char **argv)
 {
-    struct run_options o = {.db = "meltbench.db"};
+    struct run_options o = {.db = "meltbench.db", .noise_s = 2};
     struct mb_session_result result = {0};
     struct mb_error err = {0};
     int n_operands = 0;

@@ -7,6 +7,8 @@
 
 #include "db/store.h"
 
+static const double NOISE_S = 0.5; /* somebody waits: shorter than that of `run` */
+
 int mb_direct_run(const struct mb_plan *plan, const char *db_path, struct mb_session_options *options, struct mb_session_result *result,
                   struct mb_error *err)
 {
@@ -17,6 +19,7 @@ int mb_direct_run(const struct mb_plan *plan, const char *db_path, struct mb_ses
             return rc;
     }
     options->db = db;
+    options->noise_s = NOISE_S;
     options->again = true; /* asked for on the command line: measured now, beside what is there */
     const int rc = mb_session_run(plan, options, result, err);
     mb_db_close(db);

@@ -181,6 +181,51 @@ void mb_check_cpu_limit(struct mb_doctor *d)
         mb_find(d, MB_VERDICT_NOTE, NULL, NULL, "%.2f processors, no less than the %u that are usable", quota, n);
 }
 
+void mb_check_group_throttle(struct mb_doctor *d)
+{
+    struct mb_group_throttle t;
+    struct mb_error err = {0};
+    if (mb_group_throttle_read(d->root, &t, &err)) {
+        mb_find_unknown(d, err.text);
+        return;
+    }
+    const bool often = t.n_periods && t.n_throttled * 100 > t.n_periods;
+    mb_find(d, often ? MB_VERDICT_WARN : t.n_throttled ? MB_VERDICT_NOTE : MB_VERDICT_OK, NULL,
+            t.n_throttled ? "lift the quota (see cpu_limit); each run stores whether it was stopped" : NULL,
+            "stopped in %llu of %llu periods, %.1f s in all, since the group was made", (unsigned long long)t.n_throttled, (unsigned long long)t.n_periods,
+            (double)t.throttled_ns * 1e-9);
+}
+
+void mb_check_pressure(struct mb_doctor *d)
+{
+    struct mb_cpu_pressure p;
+    struct mb_error err = {0};
+    if (mb_cpu_pressure_read(d->root, &p, &err)) {
+        mb_find_unknown(d, err.text);
+        return;
+    }
+    const enum mb_verdict verdict = p.avg60_percent < 1 ? MB_VERDICT_OK : p.avg60_percent < 10 ? MB_VERDICT_NOTE : MB_VERDICT_WARN;
+    mb_find(d, verdict, NULL, verdict > MB_VERDICT_NOTE ? "stop other work and wait a minute" : NULL, "something waited for a processor in %.1f %% of the last minute",
+            p.avg60_percent);
+}
+
+void mb_check_isolated(struct mb_doctor *d)
+{
+    char isolated[128] = "", ticking[128] = "", fix[200];
+    struct mb_error err = {0};
+    const bool known = mb_sys_read_text(d->root, "/sys/devices/system/cpu/isolated", isolated, sizeof(isolated), &err) == MB_OK;
+    if (mb_sys_read_text(d->root, "/sys/devices/system/cpu/nohz_full", ticking, sizeof(ticking), NULL) || strcmp(ticking, "(null)") == 0)
+        ticking[0] = '\0';
+    if (!known) {
+        mb_find_unknown(d, err.text);
+    } else if (!*isolated) {
+        mb_find(d, MB_VERDICT_OK, NULL, NULL, "none: the scheduler places everything everywhere");
+    } else {
+        snprintf(fix, sizeof(fix), "`taskset -c %s meltbench ...` runs there; without it these processors stay idle", isolated);
+        mb_find(d, MB_VERDICT_NOTE, NULL, fix, "processors %s%s%s", isolated, *ticking ? ", without a tick: " : "", ticking);
+    }
+}
+
 void mb_check_temperature(struct mb_doctor *d)
 {
     const json_t *zone = mb_doctor_condition(d, "hottest_zone");

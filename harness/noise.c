@@ -203,3 +203,24 @@ int mb_noise_measure(struct mb_noise *noise, const char *root, double seconds, s
     free(all);
     return rc;
 }
+
+static json_t *real_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *count_or_null(int64_t value)
+{
+    return value >= 0 ? json_integer(value) : json_null();
+}
+
+json_t *mb_noise_json(const struct mb_noise *noise)
+{
+    const char grade[2] = {noise->grade, '\0'};
+    return json_pack("{s:s?, s:f, s:i, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "grade", noise->grade == '?' ? NULL : grade, "seconds",
+                     noise->seconds, "threads", (int)noise->n_threads, "samples", (json_int_t)noise->n_samples, "median_ns", real_or_null(noise->median_ns),
+                     "p99_over_median", real_or_null(noise->p99_over_median), "slowest_over_fastest", real_or_null(noise->slowest_over_fastest),
+                     "gap_share", real_or_null(noise->gap_share), "longest_gap_ns", (json_int_t)noise->longest_gap_ns, "steal_ticks",
+                     count_or_null(noise->steal_ticks), "steal_share", real_or_null(noise->steal_share), "throttle_events",
+                     count_or_null(noise->throttle_rise));
+}

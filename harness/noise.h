@@ -11,6 +11,7 @@
 #ifndef MB_HARNESS_NOISE_H
 #define MB_HARNESS_NOISE_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,5 +46,8 @@ double mb_noise_spread(double *times, size_t n);
 
 /** mb_noise_measure() - takes @seconds > 0. @root: /proc and /sys of the ticks and throttle counts. */
 int mb_noise_measure(struct mb_noise *noise, const char *root, double seconds, struct mb_error *err) MB_MUST_CHECK;
+
+/** mb_noise_json() - the keys of `doctor -o json`, unknown is null. New reference, NULL without memory. */
+json_t *mb_noise_json(const struct mb_noise *noise);
 
 #endif

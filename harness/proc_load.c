@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/sysroot.h"
+#include "harness/machine_cpu.h"
 
 struct process { pid_t pid; char name[32]; uint64_t ticks; };
 struct processes { struct process *p; size_t n; };
@@ -28,6 +30,66 @@ int mb_cpu_ticks_read(const char *root, struct mb_cpu_ticks *ticks, struct mb_er
     for (int i = 0; i < 8; i++)
         ticks->all += v[i];
     return MB_OK;
+}
+
+int mb_cpu_pressure_read(const char *root, struct mb_cpu_pressure *pressure, struct mb_error *err)
+{
+    char text[256];
+    const int rc = mb_sys_read_text(root, "/proc/pressure/cpu", text, sizeof(text), err);
+    if (rc)
+        return rc;
+    if (sscanf(text, "some avg10=%*f avg60=%lf avg300=%*f total=%" SCNu64, &pressure->avg60_percent, &pressure->total_us) != 2)
+        return mb_fail(err, MB_EFORMAT, "/proc/pressure/cpu: no line 'some'");
+    return MB_OK;
+}
+
+/* nr_periods, nr_throttled; throttled_usec in version 2, throttled_time (ns) in version 1. Groups without a quota have zeros or no such lines. */
+static bool add_group(const char *root, const char *dir, struct mb_group_throttle *t)
+{
+    char path[1200], text[2048];
+    bool found = false;
+    snprintf(path, sizeof(path), "%.1100s/cpu.stat", dir);
+    if (mb_sys_read_text(root, path, text, sizeof(text), NULL))
+        return false;
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        uint64_t v;
+        if (sscanf(line, "nr_periods %" SCNu64, &v) == 1)
+            t->n_periods += v;
+        else if (sscanf(line, "nr_throttled %" SCNu64, &v) == 1)
+            t->n_throttled += v, found = true;
+        else if (sscanf(line, "throttled_usec %" SCNu64, &v) == 1)
+            t->throttled_ns += 1000 * v;
+        else if (sscanf(line, "throttled_time %" SCNu64, &v) == 1)
+            t->throttled_ns += v;
+    }
+    return found;
+}
+
+static bool add_groups(const char *root, const char *mount, char *group, struct mb_group_throttle *t)
+{
+    for (bool found = false;;) {
+        char dir[1100];
+        snprintf(dir, sizeof(dir), "%s%s", mount, strcmp(group, "/") == 0 ? "" : group);
+        found |= add_group(root, dir, t);
+        char *slash = strrchr(group, '/');
+        if (!slash || !*group)
+            return found;
+        *slash = '\0';
+    }
+}
+
+int mb_group_throttle_read(const char *root, struct mb_group_throttle *t, struct mb_error *err)
+{
+    char group[1024], *table = mb_machine_slurp(root, "/proc/self/cgroup");
+    bool found = false;
+    *t = (struct mb_group_throttle){0};
+    if (table && mb_machine_cgroup_path(table, "cpu", group, sizeof(group)))
+        found = add_groups(root, "/sys/fs/cgroup/cpu", group, t);
+    if (table && !found && mb_machine_cgroup_path(table, "", group, sizeof(group)))
+        found = add_groups(root, "/sys/fs/cgroup", group, t);
+    free(table);
+    return found ? MB_OK : mb_fail(err, MB_ENOENT, "no control group of this process has cpu.stat with nr_throttled");
 }
 
 /* "1 (a ) name) S ppid ... utime stime": the name ends at the last parenthesis; the times are fields 14 and 15. */

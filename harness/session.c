@@ -15,6 +15,7 @@
 #include "harness/cell_run.h"
 #include "harness/cooldown.h"
 #include "harness/machine.h"
+#include "harness/run_noise.h"
 
 struct session {
     const struct mb_plan *plan;
@@ -142,6 +143,23 @@ static int run_cells(struct session *s, struct mb_error *err)
     return rc == MB_OK && s->options->db ? mb_db_finish_run(s->options->db, s->result->run_id, err) : rc;
 }
 
+/* All cells, with how quiet the machine was meanwhile beside them. A failure to store that is one of the database, as any. */
+static int run_session(struct session *s, struct mb_error *err)
+{
+    struct mb_db *db = s->options->db;
+    struct mb_run_noise noise = {0};
+    struct mb_error unsaid = {0};
+    say_start(s);
+    choose_order(s);
+    int rc = db ? mb_run_noise_begin(&noise, db, s->result->run_id, s->root, s->options->noise_s, err) : MB_OK;
+    if (noise.grade >= 'A' && noise.grade <= 'E')
+        mb_progress_say(&s->progress, "noise grade %c (A steady .. E useless)%s", noise.grade, noise.grade > 'C' ? ": meltbench doctor says what to do" : "");
+    if (rc == MB_OK)
+        rc = run_cells(s, err);
+    const int stored = db ? mb_run_noise_end(&noise, db, s->result->run_id, rc ? &unsaid : err) : MB_OK;
+    return rc ? rc : stored;
+}
+
 int mb_session_run(const struct mb_plan *plan, const struct mb_session_options *options, struct mb_session_result *result, struct mb_error *err)
 {
     *result = (struct mb_session_result){0};
@@ -158,11 +176,8 @@ int mb_session_run(const struct mb_plan *plan, const struct mb_session_options *
     s.interrupt.at_once = options->stop_at_once;
     if (rc == MB_OK && options->db)
         rc = open_run(&s, err);
-    if (rc == MB_OK && !result->was_finished) {
-        say_start(&s);
-        choose_order(&s);
-        rc = run_cells(&s, err);
-    }
+    if (rc == MB_OK && !result->was_finished)
+        rc = run_session(&s, err);
     mb_interrupt_close(&s.interrupt);
     for (size_t i = 0; s.done && i < plan->n_cells; i++)
         mb_resume_release(&s.done[i]);

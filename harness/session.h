@@ -24,6 +24,7 @@ struct mb_session_options {
     bool again;                /* start a new run beside a finished or unfinished one */
     bool quiet;                /* no progress */
     bool no_warmup;
+    double noise_s;            /* with a database: how long noise is measured before the first repetition; 0: not */
     bool stop_at_once;         /* the first Ctrl-C ends the repetition under way: nobody waits for a figure (generate) */
     /** Optional: the text of the repetition under way as it is made. Costs the measured process a write(2) a token, so only for who is
      *  watched by a person (generate). */

@@ -9,5 +9,11 @@ UNION ALL SELECT 'compiler', compiler || ', ' || flags FROM r
 UNION ALL SELECT 'binary sha256', binary_sha256 FROM r
 UNION ALL SELECT 'plan', plan || ', sha256 ' || plan_hash FROM r
 UNION ALL SELECT 'run', run_id || ', started ' || started_utc || coalesce(', finished ' || finished_utc, ', not finished') FROM r
-UNION ALL SELECT 'at start: ' || substr(fullkey, 3), atom FROM r, json_tree(r.conditions) WHERE atom IS NOT NULL
+UNION ALL SELECT 'session ' || (i_session + 1), coalesce('noise grade ' || grade, 'noise not measured')
+          || coalesce(printf(', p99 %.3f x the median, %.2f %% of the time in gaps', p99_over_median, 100 * gap_share), '')
+          || coalesce(printf('; in its %.0f s: ', session_s) || coalesce(printf('%.2f %% stolen', 100 * steal_share), 'stolen time unknown')
+                      || coalesce(printf(', processors waited for in %.1f %%', 100 * pressure_share), '')
+                      || coalesce(printf(', %d stops by a quota', n_group_throttled), ''), '; it did not end by itself')
+          FROM v_run_noise WHERE run_id = :run
+UNION ALL SELECT 'at start: ' || substr(fullkey, 3), atom FROM r, json_tree(r.conditions) WHERE atom IS NOT NULL AND fullkey NOT LIKE '$.sessions%'
 UNION ALL SELECT 'device: ' || substr(fullkey, 3), atom FROM r, json_tree(r.facts) WHERE atom IS NOT NULL;

@@ -166,6 +166,30 @@ static void limits_of_a_container_are_found(void **state)
     end(&s);
 }
 
+static void sharing_and_isolation_are_found(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    begin(&s);
+    fake_tree_put(&s.tree, "/proc/pressure/cpu", "some avg10=0.00 avg60=12.50 avg300=0.00 total=77");
+    fake_tree_put(&s.tree, "/proc/self/cgroup", "0::/box");
+    fake_tree_put(&s.tree, "/sys/fs/cgroup/box/cpu.stat", "usage_usec 5\nnr_periods 100\nnr_throttled 40\nthrottled_usec 2500000");
+    fake_tree_put(&s.tree, CPU "/isolated", "2-3");
+    fake_tree_put(&s.tree, CPU "/nohz_full", "3");
+    examine(&s);
+    expect(&s, "pressure", NULL, MB_VERDICT_WARN, "something waited for a processor in 12.5 % of the last minute");
+    expect(&s, "group_throttle", NULL, MB_VERDICT_WARN, "stopped in 40 of 100 periods, 2.5 s in all, since the group was made");
+    const struct mb_finding *f = expect(&s, "isolated", NULL, MB_VERDICT_NOTE, "processors 2-3, without a tick: 3");
+    assert_non_null(strstr(f->fix, "taskset -c 2-3"));
+    mb_doctor_release(&s.doctor);
+    fake_tree_put(&s.tree, "/proc/pressure/cpu", "some avg10=0.00 avg60=0.40 avg300=0.00 total=77");
+    fake_tree_put(&s.tree, CPU "/isolated", "");
+    examine(&s);
+    expect(&s, "pressure", NULL, MB_VERDICT_OK, "something waited for a processor in 0.4 % of the last minute");
+    expect(&s, "isolated", NULL, MB_VERDICT_OK, "none: the scheduler places everything everywhere");
+    end(&s);
+}
+
 static void a_bare_machine_has_reasons(void **state)
 {
     (void)state;
@@ -268,7 +292,7 @@ int main(void)
         cmocka_unit_test(a_good_laptop_is_ok),
         cmocka_unit_test(a_throttled_pi_is_bad),
         cmocka_unit_test(limits_of_a_container_are_found),
-        cmocka_unit_test(a_bare_machine_has_reasons),
+        cmocka_unit_test(sharing_and_isolation_are_found), cmocka_unit_test(a_bare_machine_has_reasons),
         cmocka_unit_test(stolen_time_and_load_have_limits),
         cmocka_unit_test(the_grade_is_the_worst_of_three),
         cmocka_unit_test(the_spread_is_p99_over_the_median),
