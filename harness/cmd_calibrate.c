@@ -1,6 +1,7 @@
 /*
  * cmd_calibrate.c - `meltbench calibrate`: the limits of this machine - reading memory, multiplying floats and bytes - per number of
- * threads, as a table or JSON on standard output. What each figure means is said in roofline.h.
+ * threads, as a table or JSON on standard output (roofline.h); with `machine` also whether its collectors are right and what they cost
+ * (validation.h).
  */
 #include <inttypes.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 #include "harness/calibration.h"
 #include "harness/machine.h"
 #include "harness/options.h"
+#include "harness/validation.h"
 
 enum { MAX_COUNTS = 64, ALL_COUNTS_UP_TO = 8, MAX_THREADS = 1024 };
 
@@ -39,13 +41,33 @@ static int calibrate_main(int argc, char **argv);
 
 const struct mb_command mb_command_calibrate = {
     .name = "calibrate",
-    .summary = "measure what this machine can do at most: memory and arithmetic",
+    .operands = "[machine]",
+    .summary = "measure what this machine can do at most, and whether its collectors are right",
     .description = "Measures, for each number of threads, how fast memory is read (read: one stream a thread; read_matrices: matrices of 1 to 8 "
                    "MiB, all threads meeting after each, as decoding does) and how fast registers are multiplied (f32, int8; every instruction "
-                   "set that the engine has kernels for). Values are medians of the repetitions with a distribution-free interval.",
+                   "set that the engine has kernels for). Values are medians of the repetitions with a distribution-free interval. With 'machine' "
+                   "also the instruments: the clock, work of known size through the collectors (one that is outside its bound is reported as broken, "
+                   "exit 1), what each collector costs and what all of them take from a bandwidth-bound loop, and power while idle; no model is "
+                   "needed, about half a minute in all.",
     .rows = calibrate_rows,
     .run = calibrate_main,
 };
+
+static void show_section(void *user, const char *section)
+{
+    (void)user;
+    fprintf(stderr, "\rvalidating: %s\033[K", section);
+    fflush(stderr);
+}
+
+static int validate(struct mb_validation *v, bool shown, struct mb_error *err)
+{
+    v->progress = shown ? show_section : NULL;
+    const int rc = mb_validation_run(v, "", err);
+    if (shown)
+        fputs("\r\033[K", stderr);
+    return rc;
+}
 
 static int parse_threads(const char *text, uint32_t counts[MAX_COUNTS], size_t *n, struct mb_error *err)
 {
@@ -126,7 +148,52 @@ static void print_table(const struct mb_calibration *c)
                 c->cache_bytes ? "see --size" : "whose size is not known here");
 }
 
-static void print_json(const struct mb_calibration *c)
+static void print_number(const char *before, double value)
+{
+    isnan(value) ? printf("%s", before) : printf("%s%.6g", before, value);
+}
+
+static void print_validation(const struct mb_validation *v)
+{
+    static const struct { const char *id, *what; } sections[] = {
+#define SECTION(id, what) {#id, what},
+#include "harness/validation.def"
+#undef SECTION
+    };
+    for (size_t s = 0; s < sizeof(sections) / sizeof(sections[0]); s++) {
+        printf("\n%s: %s\n\n| of | what | value | expected | +- | unit | verdict | |\n| --- | --- | ---: | ---: | ---: | --- | --- | --- |\n", sections[s].id,
+               sections[s].what);
+        for (size_t i = 0; i < v->n; i++) {
+            const struct mb_validation_row *r = &v->rows[i];
+            if (strcmp(r->section, sections[s].id) != 0)
+                continue;
+            printf("| %s | %s", r->subject, r->what);
+            print_number(" | ", r->value);
+            print_number(" | ", r->expected);
+            print_number(" | ", r->bound);
+            printf(" | %s | %s | %s |\n", r->unit, r->verdict == MB_VALIDATION_BROKEN ? "**broken**" : mb_validation_verdict_name(r->verdict), r->note);
+        }
+    }
+}
+
+static json_t *number_or_null(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *validation_json(const struct mb_validation *v)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < v->n; i++) {
+        const struct mb_validation_row *r = &v->rows[i];
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s}", "section", r->section, "of", r->subject, "what", r->what,
+                                              "value", number_or_null(r->value), "expected", number_or_null(r->expected), "bound",
+                                              number_or_null(r->bound), "unit", r->unit, "verdict", mb_validation_verdict_name(r->verdict), "note", r->note));
+    }
+    return rows;
+}
+
+static json_t *limits_json(const struct mb_calibration *c)
 {
     struct mb_limit_figure f;
     enum mb_limit kind;
@@ -142,9 +209,18 @@ static void print_json(const struct mb_calibration *c)
         json_object_set_new(row, "coverage", isnan(f.coverage) ? json_null() : json_real(f.coverage));
         json_array_append_new(rows, row);
     }
-    json_dumpf(rows, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    return rows;
+}
+
+/* An array of limits; with the instruments an object of both. */
+static void print_json(const struct mb_calibration *c, const struct mb_validation *v)
+{
+    json_t *page = limits_json(c);
+    if (v->n)
+        page = json_pack("{s:o, s:o}", "limits", page, "validation", validation_json(v));
+    json_dumpf(page, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
-    json_decref(rows);
+    json_decref(page);
 }
 
 static int store(struct mb_calibration *c, const char *path, struct mb_error *err)
@@ -170,6 +246,7 @@ static int calibrate_main(int argc, char **argv)
 {
     struct calibrate_options o = {.repetitions = 9, .format = "md"};
     struct mb_calibration c = {0};
+    struct mb_validation v = {0};
     struct mb_error err = {0};
     uint32_t counts[MAX_COUNTS];
     size_t n_counts = 0;
@@ -178,6 +255,9 @@ static int calibrate_main(int argc, char **argv)
     int rc = mb_opt_parse(&mb_command_calibrate, argc, argv, &o, &n_operands, &err);
     if (rc == 1)
         return 0;
+    if (!rc && n_operands == 1 && strcmp(argv[1], "machine") != 0)
+        rc = mb_fail(&err, MB_EINVAL, "'%s': the only thing that can be named is 'machine'", argv[1]);
+    const bool instruments = n_operands == 1, shown = !o.quiet && isatty(STDERR_FILENO);
     if (!rc && strcmp(o.format, "md") != 0 && strcmp(o.format, "json") != 0)
         rc = mb_fail(&err, MB_EINVAL, "--output: '%s' is neither md nor json", o.format);
     if (!rc)
@@ -187,13 +267,24 @@ static int calibrate_main(int argc, char **argv)
     if (!rc) {
         const struct mb_calibration_wish wish = {.threads = counts, .n_threads = n_counts, .limits = limits, .n_repetitions = o.repetitions,
                                                  .read_bytes = (uint64_t)o.size_mib << 20,
-                                                 .progress = !o.quiet && isatty(STDERR_FILENO) ? show_progress : NULL};
+                                                 .progress = shown ? show_progress : NULL};
         rc = mb_calibration_measure(&c, &wish, &err);
     }
+    if (!rc && instruments)
+        rc = validate(&v, shown, &err);
     if (!rc && o.db)
         rc = store(&c, o.db, &err);
-    if (!rc)
-        strcmp(o.format, "json") == 0 ? print_json(&c) : print_table(&c);
+    if (!rc && strcmp(o.format, "json") == 0) {
+        print_json(&c, &v);
+    } else if (!rc) {
+        print_table(&c);
+        if (instruments)
+            print_validation(&v);
+    }
+    const size_t n_broken = mb_validation_count(&v, MB_VALIDATION_BROKEN);
+    if (!rc && n_broken)
+        fprintf(stderr, "meltbench: %zu of the collectors' figures are outside their bounds: do not trust them on this machine\n", n_broken);
     mb_calibration_release(&c);
-    return rc ? mb_complain(&mb_command_calibrate, &err) : 0;
+    mb_validation_release(&v);
+    return rc ? mb_complain(&mb_command_calibrate, &err) : n_broken > 0;
 }
