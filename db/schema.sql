@@ -180,6 +180,21 @@ CREATE TABLE calibration_sample (     -- one timed repetition
   PRIMARY KEY (calibration_id, kind, isa, threads, n_bytes, repetition)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE calibration_check (      -- `calibrate machine`: are the collectors right, and what do they cost
+  calibration_id INTEGER NOT NULL REFERENCES calibration(id) ON DELETE CASCADE,
+  i_row    INTEGER NOT NULL,          -- order of the output
+  section  TEXT NOT NULL,             -- ids of harness/validation.def
+  subject  TEXT NOT NULL,             -- collector, clock, null runner
+  what     TEXT NOT NULL,
+  unit     TEXT NOT NULL,
+  value    REAL,                      -- NULL: absent, then note is the reason
+  expected REAL,                      -- NULL: a figure, nothing to compare with
+  bound    REAL,                      -- most |value - expected|
+  verdict  TEXT NOT NULL CHECK (verdict IN ('figure', 'ok', 'broken', 'absent')),
+  note     TEXT NOT NULL,
+  PRIMARY KEY (calibration_id, i_row)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE profile (                -- one `meltbench profile`
   id          INTEGER PRIMARY KEY,
   device_id   INTEGER NOT NULL REFERENCES device(id),

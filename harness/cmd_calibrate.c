@@ -223,7 +223,7 @@ static void print_json(const struct mb_calibration *c, const struct mb_validatio
     json_decref(page);
 }
 
-static int store(struct mb_calibration *c, const char *path, struct mb_error *err)
+static int store(struct mb_calibration *c, const struct mb_validation *v, const char *path, struct mb_error *err)
 {
     struct mb_machine machine = {0};
     struct mb_db *db = NULL;
@@ -237,6 +237,8 @@ static int store(struct mb_calibration *c, const char *path, struct mb_error *er
         rc = mb_db_put_build(db, &machine.build, &build_id, err);
     if (!rc)
         rc = mb_calibration_store(c, db, device_id, build_id, machine.conditions_json, err);
+    if (!rc)
+        rc = mb_validation_store(v, db, c->id, err);
     mb_db_close(db);
     mb_machine_release(&machine);
     return rc;
@@ -273,7 +275,7 @@ static int calibrate_main(int argc, char **argv)
     if (!rc && instruments)
         rc = validate(&v, shown, &err);
     if (!rc && o.db)
-        rc = store(&c, o.db, &err);
+        rc = store(&c, &v, o.db, &err);
     if (!rc && strcmp(o.format, "json") == 0) {
         print_json(&c, &v);
     } else if (!rc) {

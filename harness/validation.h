@@ -42,6 +42,10 @@ int mb_validation_run(struct mb_validation *v, const char *root, struct mb_error
 void mb_validation_release(struct mb_validation *v);
 size_t mb_validation_count(const struct mb_validation *v, enum mb_validation_verdict verdict);
 
+struct mb_db;
+/** mb_validation_store() - all rows, for a calibration that is there (calibration.h), in one transaction. */
+int mb_validation_store(const struct mb_validation *v, struct mb_db *db, int64_t calibration_id, struct mb_error *err) MB_MUST_CHECK;
+
 /* For sections. @what is a format. */
 
 int mb_validation_figure(struct mb_validation *v, const char *subject, const char *unit, double value, const char *note, struct mb_error *err,
