@@ -124,12 +124,13 @@ static bool read_raw(const struct mb_energy_meter *m, const struct mb_energy_cha
     int64_t v[2] = {0, 1};
     bool ok = true;
     *t_ns = 0;
-    if (c->fd[0]) {
+    if (m->read) {
+        ok = m->read(m->user, (size_t)(c - m->channels), raw, t_ns);
+    } else {
         for (int i = 0; ok && i < 2; i++)
             ok = !c->fd[i] || mb_sys_pread_i64(c->fd[i] - 1, &v[i]) == MB_OK;
         ok = ok && !__builtin_mul_overflow(v[0], v[1], raw); /* mV x mA */
-    } else
-        ok = m->read(m->user, (size_t)(c - m->channels), raw, t_ns);
+    }
     if (*t_ns == 0)
         *t_ns = mb_clock_ns();
     return ok && (c->kind == MB_ENERGY_POWER || (*raw >= 0 && (c->modulus == 0 || (uint64_t)*raw <= c->modulus)));
@@ -193,9 +194,9 @@ void mb_energy_start(struct mb_energy_meter *m)
 
 static void follow_moves(struct mb_energy_channel *c, const struct mb_energy_stamp *now)
 {
-    if (now->total == c->moved.total)
+    if (c->moved.ok && now->total == c->moved.total)
         return;
-    if (now->t_ns - c->moved.t_ns > c->longest_still_ns)
+    if (c->moved.ok && now->t_ns - c->moved.t_ns > c->longest_still_ns)
         c->longest_still_ns = now->t_ns - c->moved.t_ns;
     c->moved = *now;
 }
@@ -227,6 +228,8 @@ void mb_energy_take(struct mb_energy_channel *c, bool ok, uint64_t t_ns, int64_t
         return;
     }
     const double value = (double)raw;
+    const struct mb_energy_stamp now = {.ok = true, .t_ns = t_ns, .total = (uint64_t)raw};
+    follow_moves(c, &now);
     mb_trapezoid_add(&c->integral, t_ns, value);
     c->sum += value;
     c->sum_squares += value * value;

@@ -55,7 +55,8 @@ struct mb_energy_channel {
     double accuracy;      /* limit of the data sheet, relative: added to the error; 0: not known */
     unsigned total_set;
     bool at_edges;        /* COUNTER: read at phase edges too */
-    int fd[2];            /* + 1, owned; sysfs numbers whose product is the raw value; 0: the source's read() */
+    int fd[2];            /* + 1, owned; sysfs numbers whose product is the raw value; a source with a read() uses them as it likes */
+    bool watch_moves;     /* POWER, update_ns 0: a value that stays the same is an old one (fuel gauges) */
     char reason[240];     /* why it cannot be read, or "" */
 
     /* One trial; the meter's own. */
@@ -66,7 +67,7 @@ struct mb_energy_channel {
     struct mb_energy_stamp begin, end;
     struct mb_energy_stamp shown;   /* latest point of the power stream */
     struct mb_energy_stamp edge;    /* where the phase under way began */
-    struct mb_energy_stamp moved;   /* when the counter last changed */
+    struct mb_energy_stamp moved;   /* when the value last changed */
     uint64_t longest_still_ns;
     uint64_t phase_total[MB_PHASE_N];
     bool phase_broken[MB_PHASE_N];
@@ -82,13 +83,13 @@ struct mb_energy_interval { /* one phase that took place */
     uint64_t begin_ns, end_ns;
 };
 
-/** One value of a channel without fds. *t_ns is 0 on entry; a source with stamps of its own sets it, else the time after the read is taken. */
+/** One value of a channel. *t_ns is 0 on entry; a source with stamps of its own sets it, else the time after the read is taken. */
 typedef bool (*mb_energy_read_hook)(void *user, size_t i_channel, int64_t *raw, uint64_t *t_ns);
 
 struct mb_energy_meter {
     const char *source;     /* collector's name */
     enum mb_origin origin;
-    mb_energy_read_hook read;
+    mb_energy_read_hook read; /* or NULL: the product of each channel's fds */
     void *user;
     const char *no_total;   /* why there is none when no channel belongs to a set */
     double target;          /* of the window rule */

@@ -28,13 +28,21 @@ static void MB_PRINTF(2, 3) unknown(struct figure *f, const char *fmt, ...)
     va_end(args);
 }
 
-/* What an end of the window may be off by, in time: see the header. 0: not known. */
+/* The longest time that the value stood still, also after its last change. */
+static double longest_still_ns(const struct mb_energy_channel *c, uint64_t t_end_ns)
+{
+    const double tail = t_end_ns > c->moved.t_ns ? (double)(t_end_ns - c->moved.t_ns) : 0;
+    return fmax((double)c->longest_still_ns, tail);
+}
+
+/* What an end of the window may be off by, in time: see the header. */
 static double update_ns(const struct mb_energy_channel *c)
 {
     if (c->kind == MB_ENERGY_COUNTER)
-        return (double)(c->update_ns ? c->update_ns : c->longest_still_ns);
+        return c->update_ns ? (double)c->update_ns : longest_still_ns(c, c->end.t_ns);
     const double n_gaps = c->integral.n > 1 ? (double)(c->integral.n - 1) : 1;
-    return fmax((double)c->update_ns, (double)(c->integral.t_last_ns - c->integral.t_first_ns) / n_gaps);
+    const double interval = (double)(c->integral.t_last_ns - c->integral.t_first_ns) / n_gaps;
+    return fmax(interval, c->watch_moves ? longest_still_ns(c, c->integral.t_last_ns) : (double)c->update_ns);
 }
 
 static void apply_window_rule(const struct mb_energy_meter *m, const char *what, double span_ns, double update, struct figure *f)
@@ -88,7 +96,8 @@ static struct figure channel_figure(const struct mb_energy_meter *m, const struc
         power_figure(c, &f);
     if (!(f.span_ns > 0))
         unknown(&f, "the trial was too short to read twice");
-    apply_window_rule(m, "a trial", f.span_ns, update_ns(c), &f);
+    if (!f.still || c->update_ns)
+        apply_window_rule(m, "a trial", f.span_ns, update_ns(c), &f);
     f.still = f.still && !f.reason[0];
     if (f.still)
         unknown(&f, "the counter stood still for the whole trial of %.4g ms: it does not count here, or updates come less often",
@@ -195,12 +204,16 @@ static bool sum_of_set(const struct mb_energy_meter *m, unsigned set, enum mb_ph
 
 static struct figure total_figure(const struct mb_energy_meter *m, enum mb_phase phase, const char *veto)
 {
-    struct figure f = {0}, other;
-    if (!sum_of_set(m, 1, phase, veto, &f))
-        unknown(&f, "%s", m->no_total);
-    else if (f.reason[0] && sum_of_set(m, 2, phase, veto, &other) && !other.reason[0])
-        return other;
-    return f;
+    struct figure first, second;
+    const bool any_first = sum_of_set(m, 1, phase, veto, &first);
+    if (any_first && !first.reason[0])
+        return first;
+    const bool any_second = sum_of_set(m, 2, phase, veto, &second);
+    if (any_second && (!any_first || !second.reason[0]))
+        return second;
+    if (!any_first)
+        unknown(&first, "%s", m->no_total);
+    return first;
 }
 
 static int put(const struct mb_energy_meter *m, const char *scope, const struct figure *f, struct mb_record *record)

@@ -232,6 +232,193 @@ static void jetpack_4_reads_milliwatts(void **state)
     assert_non_null(strstr(bench_no_energy(b, "0-0042/1"), "in_power1_input"));
 }
 
+/* ---- battery ---- */
+
+#define SUPPLY "/sys/class/power_supply/"
+
+static void put_supply(struct bench *b, const char *file, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), SUPPLY "%s", file);
+    fake_tree_put(&b->tree, path, text);
+}
+
+static void put_number(struct bench *b, const char *file, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)value);
+    put_supply(b, file, text);
+}
+
+/* A trial of @seconds on gauges that answer anew every second; @gauge writes what they show after that many seconds. */
+static void run_on_battery(struct bench *b, int seconds, void (*gauge)(struct bench *b, int second))
+{
+    gauge(b, 0);
+    b->ops->start(b->state);
+    b->ops->poll(b->state, mb_clock_ns());
+    for (int s = 1; s <= seconds; s++) {
+        gauge(b, s);
+        for (int i = 0; i < 10; i++) {
+            b->ops->poll(b->state, mb_clock_ns());
+            bench_pass_ms(100);
+        }
+    }
+    b->ops->poll(b->state, mb_clock_ns());
+    b->ops->stop(b->state);
+    bench_read(b);
+}
+
+/* 18 W = 5000 uWh a second, and power that shows it with a little noise. */
+static void laptop_gauge(struct bench *b, int second)
+{
+    put_number(b, "BAT0/energy_now", 50000000 - 5000 * second);
+    put_number(b, "BAT0/power_now", 18000000 + (second % 2 ? 1000 : -1000));
+}
+
+static void put_laptop(struct bench *b, const char *status)
+{
+    put_supply(b, "AC/type", "Mains");
+    put_supply(b, "BAT0/type", "Battery");
+    put_supply(b, "BAT0/present", "1");
+    put_supply(b, "BAT0/status", status);
+    put_supply(b, "mouse/type", "Battery");
+    put_supply(b, "mouse/scope", "Device");
+    put_supply(b, "mouse/status", "Discharging");
+    put_supply(b, "mouse/energy_now", "1");
+    laptop_gauge(b, 0);
+}
+
+static void a_laptops_battery_counts_down(void **state)
+{
+    struct bench *b = *state;
+    put_laptop(b, "Discharging");
+    bench_open(b, "battery", 10 * MS);
+    run_on_battery(b, 200, laptop_gauge);
+    const double truth = 18e6 * 200;
+    assert_true(fabs(bench_energy(b, "BAT0/energy") - truth) < 1);
+    assert_true(fabs(bench_energy(b, "BAT0/power") - truth) < 0.001 * truth);
+    assert_true(bench_energy(b, "") == bench_energy(b, "BAT0/energy")); /* one of the two ways, never both */
+    assert_true(bench_error(b, "") >= 18e6 && bench_error(b, "") < 20.1e6); /* 18 W x a second, seen as up to 1.1 s */
+    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "mouse/energy", "battery"));
+    run_on_battery(b, 20, laptop_gauge);
+    assert_non_null(strstr(bench_no_energy(b, ""), "shorter than 100 updates of the source (1"));
+}
+
+static void on_mains_a_battery_says_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct mb_error why;
+    assert_non_null(strstr(bench_absent(b, "battery", &why), "no battery here"));
+    put_laptop(b, "Full");
+    assert_string_equal(bench_absent(b, "battery", &why), "BAT0 is 'Full', not discharging: unplug the charger (on mains a battery does not show "
+                                                          "what the machine uses)");
+    put_supply(b, "BAT0/present", "0");
+    assert_non_null(strstr(bench_absent(b, "battery", &why), "no battery that runs this machine"));
+}
+
+static void plugged_in_gauge(struct bench *b, int second)
+{
+    laptop_gauge(b, second);
+    put_supply(b, "BAT0/status", second == 100 ? "Charging" : "Discharging");
+}
+
+static void a_charger_in_the_trial_spoils_it(void **state)
+{
+    struct bench *b = *state;
+    put_laptop(b, "Discharging");
+    bench_open(b, "battery", 10 * MS);
+    run_on_battery(b, 200, plugged_in_gauge);
+    static const char wanted[] = "BAT0 was 'Discharging' and became 'Charging': the trial did not run on the battery alone";
+    assert_string_equal(bench_no_energy(b, ""), wanted);
+    assert_string_equal(bench_no_energy(b, "BAT0/energy"), wanted);
+    run_on_battery(b, 200, laptop_gauge); /* the next trial is good again */
+    assert_true(bench_energy(b, "") > 0);
+}
+
+/* A phone: 4.0 V falling to 3.8 V, 1000 uAh a second out (a brisk 14 W), and a current in mA with the maker's own sign. */
+static void phone_gauge(struct bench *b, int second)
+{
+    put_number(b, "battery/charge_counter", 3000000 - 1000 * second);
+    put_number(b, "battery/voltage_now", 4000000 - 1000 * second);
+    put_number(b, "battery/current_now", -3600 + second % 2);
+}
+
+static double phone_truth_uj(int seconds) /* sum over seconds of 1000 uAh x the mean voltage of that second */
+{
+    double uj = 0;
+    for (int s = 1; s <= seconds; s++)
+        uj += 1000e-6 * 3600 * (4.0 - 0.001 * (s - 0.5)) * 1e6;
+    return uj;
+}
+
+static void put_phone(struct bench *b)
+{
+    put_supply(b, "battery/type", "Battery");
+    put_supply(b, "battery/status", "Discharging");
+    phone_gauge(b, 0);
+}
+
+static void a_phone_counts_charge_and_its_current_needs_a_profile(void **state)
+{
+    struct bench *b = *state;
+    put_phone(b);
+    bench_open(b, "battery", 10 * MS);
+    run_on_battery(b, 200, phone_gauge);
+    assert_true(fabs(bench_energy(b, "battery/charge") - phone_truth_uj(200)) < 1e-4 * phone_truth_uj(200));
+    assert_true(bench_energy(b, "") == bench_energy(b, "battery/charge"));
+    assert_non_null(strstr(bench_no_energy(b, "battery/power"), "battery:profile=NAME says it (acpi, acpi_cmb, spec, milliamp"));
+
+    bench_open_with(b, "battery", "profile=milliamp", 10 * MS);
+    run_on_battery(b, 200, phone_gauge);
+    assert_true(fabs(bench_energy(b, "battery/power") - phone_truth_uj(200)) < 0.01 * phone_truth_uj(200));
+}
+
+static void a_profile_may_be_a_file(void **state)
+{
+    struct bench *b = *state;
+    char path[128], options[160];
+    put_phone(b);
+    snprintf(path, sizeof(path), "%s/phone.profile", b->tree.root);
+    snprintf(options, sizeof(options), "profile=%s", path);
+    fake_tree_put(&b->tree, "/phone.profile", "# my phone\ncurrent_ua_per_unit = 1000\ncurrent_sign = -1");
+    bench_open_with(b, "battery", options, 10 * MS);
+    run_on_battery(b, 200, phone_gauge);
+    assert_true(fabs(bench_energy(b, "battery/power") - phone_truth_uj(200)) < 0.01 * phone_truth_uj(200));
+    fake_tree_put(&b->tree, "/phone.profile", "current_ua_per_unit = 1000\ncurrent_sign = 1"); /* the wrong way round: current flows in */
+    bench_open_with(b, "battery", options, 10 * MS);
+    run_on_battery(b, 200, phone_gauge);
+    assert_non_null(strstr(bench_no_energy(b, "battery/power"), "could not be read"));
+}
+
+static void bad_profiles_are_refused(void **state)
+{
+    struct bench *b = *state;
+    static const struct { const char *text, *says; } bad[] = {
+        {"", "no line 'current_ua_per_unit"}, {"current_sign = -1", "no line 'current_ua_per_unit"}, {"nonsense", ":1: 'current_ua"},
+        {"current_ua_per_unit = 1000\ncurrent_sign = 2", ":2: "}, {"current_ua_per_unit = -1", ":1: "}, {"current_ua_per_unit = 1 A", ":1: "},
+        {"current_ua_per_unit = nan", ":1: "},
+    };
+    char options[160];
+    struct mb_error why = {0};
+    struct mb_collect_env env = fake_env(&b->tree, 10 * MS);
+    put_phone(b);
+    snprintf(options, sizeof(options), "profile=%s/p", b->tree.root);
+    env.options = options;
+    assert_int_equal(mb_collector_find("battery")->probe(&env, &why), MB_EINVAL);
+    assert_non_null(strstr(why.text, "No such file"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        fake_tree_put(&b->tree, "/p", bad[i].text);
+        assert_int_equal(mb_collector_find("battery")->probe(&env, &why), MB_EINVAL);
+        if (!strstr(why.text, bad[i].says))
+            fail_msg("'%s' said %s", bad[i].text, why.text);
+    }
+    env.options = "profile=nokia";
+    assert_int_equal(mb_collector_find("battery")->probe(&env, &why), MB_EINVAL);
+    assert_non_null(strstr(why.text, "known are acpi, acpi_cmb, spec, milliamp"));
+    env.options = "profil=spec";
+    assert_int_equal(mb_collector_find("battery")->probe(&env, &why), MB_EINVAL);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
@@ -242,6 +429,12 @@ int main(void)
         TEST(an_unknown_board_has_rails_but_no_total),
         TEST(a_missing_rail_leaves_no_total),
         TEST(jetpack_4_reads_milliwatts),
+        TEST(a_laptops_battery_counts_down),
+        TEST(on_mains_a_battery_says_nothing),
+        TEST(a_charger_in_the_trial_spoils_it),
+        TEST(a_phone_counts_charge_and_its_current_needs_a_profile),
+        TEST(a_profile_may_be_a_file),
+        TEST(bad_profiles_are_refused),
     };
     return cmocka_run_group_tests_name("energy_sources", tests, NULL, NULL);
 }
