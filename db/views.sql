@@ -92,13 +92,14 @@ WHERE e.kind IN ('load_begin', 'load_end') GROUP BY t.id;
 
 -- v_trial_energy: gross energy of the machine over an ok repetition: the source's own total (scope ''), else psys (the platform). Rails
 --   overlap (a package contains its cores), so a source that offers no total gives none. Of several sources: measured before estimated
---   before simulated, then an external meter (it sees the whole machine), rapl, then by name; basis says which. NULL with the sources' reasons where no total is known.
+--   before simulated, then an external meter (it sees the whole machine), rapl, rapl_perf (the same counters: one of them, never both), then by
+--   name; basis says which. NULL with the sources' reasons where no total is known.
 CREATE VIEW v_trial_energy AS
 WITH s AS (
   SELECT trial_id, source, origin, scope, value AS energy_uj,
          row_number() OVER (PARTITION BY trial_id
                             ORDER BY origin = 'measured' DESC, origin, source NOT IN ('ptdaemon', 'smartpower3', 'meter'), scope <> '',
-                                     source <> 'rapl', source) AS preference
+                                     source NOT IN ('rapl', 'rapl_perf'), source) AS preference
   FROM metric WHERE name = 'energy_uj' AND value IS NOT NULL AND (scope = '' OR scope LIKE 'psys%'))
 SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE s.scope WHEN '' THEN '' ELSE ' ' || s.scope END AS basis,
        CASE WHEN s.energy_uj IS NULL THEN coalesce(
