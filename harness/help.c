@@ -12,6 +12,7 @@ static const struct { const char *name, *meaning; } environment[] = {
     {"MELTBENCH_DATA", "folder of real data sets, where --data is not given"},
     {"MELTBENCH_SHARE", "folder of the data sets that come with meltbench, where they are not in their usual place"},
     {"MELTBENCH_SYSROOT", "prefix of /sys and /proc for `run`: a test double of a machine"},
+    {"MELTBENCH_NULL", "appended to every script of the null runner (runners/README.md): simulated scatter and slow-downs, for tests"},
 };
 
 static const struct { int code; const char *meaning; } exits[] = {

@@ -32,6 +32,8 @@ struct null_script {
     double cold;     /* and by this in the first trial after open */
     double nll;      /* PERPLEXITY: minus the log-likelihood of every token: perplexity exp(nll) */
     double stop;     /* tokens until end of text; 0 = none */
+    double trial_sd, process_sd, token_sd, outlier, outlier_by, drift, draw, slow; /* simulated scatter: scatter_begin() */
+    double virtual;  /* 1: stamps are the due times, nothing waits */
     double noise;    /* bytes printed to stdout and stderr per request: must disturb nobody */
     double fail_token; /* fail before this token; -1 = in prefill */
     enum null_fail fail;
@@ -45,6 +47,9 @@ struct null_state {
     bool ran;            /* a request ran since the last reset() */
     struct mb_rng rng;   /* restarted per request from seed, trial and request: the same times on every machine */
     uint64_t due_ns;     /* end of the wait under way */
+    double prompt_factor, token_factor; /* scatter of this trial's reading and generating */
+    double factor, wait_sd; /* the one that counts now, and the scatter of each wait */
+    uint64_t scatter_seed;
     uint32_t n_kept;
 };
 
@@ -52,7 +57,8 @@ struct null_state {
 static const struct null_key { const char *name; size_t offset; double min, max; } keys[] = {
     KEY(load_us, 0, 6e8), KEY(tokenize_us, 0, 6e8), KEY(prefill_us, 0, 6e8), KEY(prompt_token_us, 0, 6e8), KEY(token_us, 0, 6e8),
     KEY(detokenize_us, 0, 6e8), KEY(score_us, 0, 6e8), KEY(jitter, 0, 0.9), KEY(cold, 0.1, 1000), KEY(nll, 0, 100),
-    KEY(stop, 0, 1e6), KEY(noise, 0, 1e7), KEY(fail_token, -1, 1e6),
+    KEY(trial_sd, 0, 1), KEY(process_sd, 0, 1), KEY(token_sd, 0, 1), KEY(outlier, 0, 1), KEY(outlier_by, 1, 1000), KEY(drift, -0.5, 10),
+    KEY(draw, 0, 1e9), KEY(slow, 0.01, 100), KEY(virtual, 0, 1), KEY(stop, 0, 1e6), KEY(noise, 0, 1e7), KEY(fail_token, -1, 1e6),
 };
 #undef KEY
 
@@ -115,12 +121,9 @@ static int parse_item(struct null_script *script, const char *item, size_t n, st
                    near ? near : "", near ? "'?" : "");
 }
 
-/* "null", "null:" or "null:key=value,..." */
-static int parse_script(struct null_script *script, const char *text, struct mb_error *err)
+static int parse_items(struct null_script *script, const char *p, struct mb_error *err)
 {
-    *script = (struct null_script){.token_us = 1000, .cold = 1, .nll = 2, .fail_token = 1};
-    const char *p = strchr(text, ':');
-    for (p = p ? p + 1 : ""; *p;) {
+    while (*p) {
         const size_t n = strcspn(p, ",");
         const int rc = parse_item(script, p, n, err);
         if (rc)
@@ -130,12 +133,66 @@ static int parse_script(struct null_script *script, const char *text, struct mb_
     return MB_OK;
 }
 
+/* "null", "null:" or "null:key=value,..."; then what the environment adds: a configuration that stays the same on a machine that does not. */
+static int parse_script(struct null_script *script, const char *text, struct mb_error *err)
+{
+    *script = (struct null_script){.token_us = 1000, .cold = 1, .nll = 2, .fail_token = 1, .outlier_by = 1.3, .slow = 1};
+    const char *p = strchr(text, ':'), *more = getenv("MELTBENCH_NULL");
+    const int rc = parse_items(script, p ? p + 1 : "", err);
+    if (rc || !more)
+        return rc;
+    return parse_items(script, more, err) ? mb_fail_context(err, "MELTBENCH_NULL") : MB_OK;
+}
+
+/* --- simulated scatter --- */
+
+/* Box and Muller 1958: one normal value of two uniform ones; the first is never 0. */
+static double normal(struct mb_rng *rng)
+{
+    const double radius = sqrt(-2 * log(1 - mb_rng_unit(rng)));
+    return radius * cos(2 * M_PI * mb_rng_unit(rng));
+}
+
+/* Cells of one plan have one seed: the sizes of the request tell them apart. Without a draw, as if there were no scatter. */
+static uint64_t scatter_seed(const struct null_state *s, const struct mb_request *rq)
+{
+    struct mb_rng rng = {(uint64_t)s->script.draw ^ (uint64_t)rq->n_prompt << 48 ^ (uint64_t)rq->max_gen << 32};
+    return s->script.draw > 0 ? s->seed ^ mb_rng_next(&rng) : s->seed;
+}
+
+/* Of one phase of one trial: lognormal, sometimes struck by something else on the machine. */
+static double phase_factor(const struct null_state *s, uint64_t phase)
+{
+    struct mb_rng rng = {s->scatter_seed ^ ((uint64_t)s->trial << 40) ^ (phase << 32)};
+    mb_rng_next(&rng);
+    const double factor = exp(s->script.trial_sd * normal(&rng));
+    return mb_rng_unit(&rng) < s->script.outlier ? factor * s->script.outlier_by : factor;
+}
+
+/* What this trial's times are multiplied by. The process has a factor of its own (where its pages lie); the machine warms up: drift is
+ * reached by and by, half of it after 3.5 trials. */
+static void scatter_begin(struct null_state *s)
+{
+    struct mb_rng rng = {s->scatter_seed ^ UINT64_C(0x70726f63)};
+    mb_rng_next(&rng);
+    const double process = exp(s->script.process_sd * normal(&rng));
+    const double warm = 1 + s->script.drift * (1 - exp(-(double)s->trial / 5));
+    s->prompt_factor = s->script.slow * process * warm * phase_factor(s, 1);
+    s->token_factor = s->script.slow * process * warm * phase_factor(s, 2);
+    s->factor = s->prompt_factor;
+    s->wait_sd = 0;
+}
+
 static void wait_us(struct null_state *s, double us)
 {
-    double factor = s->trial == 0 ? s->script.cold : 1.0;
+    double factor = s->factor * (s->trial == 0 ? s->script.cold : 1.0);
+    if (s->wait_sd > 0)
+        factor *= exp(s->wait_sd * normal(&s->rng));
     if (s->script.jitter > 0)
         factor *= 1.0 + s->script.jitter * (2.0 * mb_rng_unit(&s->rng) - 1.0);
     s->due_ns += (uint64_t)(us * factor * 1000.0);
+    if (s->script.virtual > 0)
+        return;
     if (s->due_ns > mb_clock_ns() + SPIN_NS)
         mb_clock_sleep_until_ns(s->due_ns - SPIN_NS);
     while (mb_clock_ns() < s->due_ns)
@@ -214,9 +271,10 @@ static bool must_fail(const struct null_state *s, uint32_t trial, double token)
     return s->script.fail != FAIL_NONE && s->script.fail_trial == trial && (trial == TRIAL_OPEN || s->script.fail_token == token);
 }
 
-static uint64_t stamp(const struct mb_event_sink *events, enum mb_event_kind kind, const struct mb_request *rq, uint32_t index, int64_t value)
+static uint64_t stamp(const struct null_state *s, const struct mb_event_sink *events, enum mb_event_kind kind, const struct mb_request *rq, uint32_t index, int64_t value)
 {
-    const struct mb_event event = {.t_ns = mb_clock_ns(), .value = value, .request = rq ? rq->index : 0, .index = index, .kind = kind};
+    const uint64_t now_ns = s->script.virtual > 0 ? s->due_ns : mb_clock_ns();
+    const struct mb_event event = {.t_ns = now_ns, .value = value, .request = rq ? rq->index : 0, .index = index, .kind = kind};
     events->put(events->user, &event);
     return event.t_ns;
 }
@@ -236,11 +294,13 @@ static int null_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, co
         return rc;
     s->seed = cell->seed;
     s->rng.state = cell->seed;
-    s->due_ns = stamp(events, MB_EVENT_LOAD_BEGIN, NULL, 0, 0);
+    s->due_ns = mb_clock_ns();
+    s->factor = s->script.slow;
+    s->due_ns = stamp(s, events, MB_EVENT_LOAD_BEGIN, NULL, 0, 0);
     wait_us(s, s->script.load_us);
     if (must_fail(s, TRIAL_OPEN, 0))
         return fail_now(s->script.fail, err);
-    stamp(events, MB_EVENT_LOAD_END, NULL, 0, 0);
+    stamp(s, events, MB_EVENT_LOAD_END, NULL, 0, 0);
     return MB_OK;
 }
 
@@ -248,7 +308,8 @@ static int null_prepare(void *state, const struct mb_request *rq, struct mb_erro
 {
     (void)err;
     struct null_state *s = state;
-    s->rng.state = s->seed ^ ((uint64_t)s->trial << 40) ^ ((uint64_t)rq->index << 8);
+    s->scatter_seed = scatter_seed(s, rq);
+    s->rng.state = s->scatter_seed ^ ((uint64_t)s->trial << 40) ^ ((uint64_t)rq->index << 8);
     if (rq->fresh)
         s->n_kept = 0;
     for (double i = 0; i < s->script.noise; i += 32) {
@@ -292,6 +353,8 @@ static int run_generate(struct null_state *s, const struct mb_request *rq, struc
 {
     uint32_t n_gen = rq->max_gen;
     size_t n_text = 0;
+    s->factor = s->token_factor;
+    s->wait_sd = s->script.token_sd;
     if (!rq->ignore_eos && s->script.stop > 0 && s->script.stop < n_gen)
         n_gen = (uint32_t)s->script.stop;
     if (n_gen > rs->cap_tokens)
@@ -301,15 +364,15 @@ static int run_generate(struct null_state *s, const struct mb_request *rq, struc
             return fail_now(s->script.fail, err);
         wait_us(s, s->script.token_us);
         rs->tokens[i] = i + 1;
-        stamp(events, MB_EVENT_TOKEN, rq, i, i + 1);
+        stamp(s, events, MB_EVENT_TOKEN, rq, i, i + 1);
         if (!say_token(s, rq, rs, i, &n_text))
             return mb_fail(err, MB_EIO, "nobody takes the text");
     }
     rs->n_gen = n_gen;
     rs->stopped_at_eos = n_gen < rq->max_gen;
-    stamp(events, MB_EVENT_DETOKENIZE_BEGIN, rq, 0, 0);
+    stamp(s, events, MB_EVENT_DETOKENIZE_BEGIN, rq, 0, 0);
     wait_us(s, s->script.detokenize_us);
-    stamp(events, MB_EVENT_DETOKENIZE_END, rq, 0, 0);
+    stamp(s, events, MB_EVENT_DETOKENIZE_END, rq, 0, 0);
     return MB_OK;
 }
 
@@ -339,21 +402,24 @@ static int null_run(void *state, const struct mb_request *rq, struct mb_result *
         rs->n_prompt = rq->n_prompt > 0 ? rq->n_prompt : count_tokens(rq->text);
     else
         rs->n_prompt = rq->kind == MB_REQUEST_SCORE ? count_tokens(rq->context) + count_tokens(rq->continuation) : rq->n_chunk;
-    s->due_ns = stamp(events, MB_EVENT_REQUEST_BEGIN, rq, 0, 0);
-    stamp(events, MB_EVENT_TOKENIZE_BEGIN, rq, 0, 0);
+    scatter_begin(s);
+    if (s->script.virtual == 0 || s->due_ns < mb_clock_ns())
+        s->due_ns = mb_clock_ns();
+    s->due_ns = stamp(s, events, MB_EVENT_REQUEST_BEGIN, rq, 0, 0);
+    stamp(s, events, MB_EVENT_TOKENIZE_BEGIN, rq, 0, 0);
     wait_us(s, s->script.tokenize_us);
-    stamp(events, MB_EVENT_TOKENIZE_END, rq, 0, rs->n_prompt);
-    stamp(events, MB_EVENT_PREFILL_BEGIN, rq, 0, rs->n_prompt);
+    stamp(s, events, MB_EVENT_TOKENIZE_END, rq, 0, rs->n_prompt);
+    stamp(s, events, MB_EVENT_PREFILL_BEGIN, rq, 0, rs->n_prompt);
     if (must_fail(s, s->trial, -1))
         return fail_now(s->script.fail, err);
     wait_us(s, s->script.prefill_us + s->script.prompt_token_us * rs->n_prompt);
-    stamp(events, MB_EVENT_PREFILL_END, rq, 0, rs->n_prompt);
+    stamp(s, events, MB_EVENT_PREFILL_END, rq, 0, rs->n_prompt);
     const int rc = rq->kind == MB_REQUEST_GENERATE ? run_generate(s, rq, rs, events, err) : run_score(s, rq, rs, err);
     if (rc)
         return rc;
     s->n_kept += rs->n_prompt + rs->n_gen;
     rs->n_kept = rs->n_seen = s->n_kept;
-    stamp(events, MB_EVENT_REQUEST_END, rq, 0, rs->n_gen);
+    stamp(s, events, MB_EVENT_REQUEST_END, rq, 0, rs->n_gen);
     return MB_OK;
 }
 

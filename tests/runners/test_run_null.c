@@ -142,6 +142,60 @@ static void jitter_changes_times_within_its_range(void **state)
     assert_true(least_ns < 50 * MS); /* by this seed the shortest is 21 ms and the next 28: shortened, not only late */
 }
 
+/* Time from request to last token of a trial, all scatter on, in simulated time. */
+static double scattered_ns(const char *more, unsigned n_before, uint64_t seed)
+{
+    struct rig r;
+    setenv("MELTBENCH_NULL", more, 1);
+    assert_int_equal(rig_open(&r, "null:virtual=1,prompt_token_us=1000,token_us=10000,trial_sd=0.02,process_sd=0.01,token_sd=0.05", seed), MB_OK);
+    unsetenv("MELTBENCH_NULL");
+    for (unsigned n = 0; n <= n_before; n++) {
+        r.ops->reset(r.state);
+        assert_int_equal(rig_run(&r, &five), MB_OK);
+    }
+    const double ns = (double)(stamp_of(&r, MB_EVENT_TOKEN, 4) - stamp_of(&r, MB_EVENT_REQUEST_BEGIN, 0));
+    rig_close(&r);
+    return ns;
+}
+
+static void scatter_is_seeded_and_needs_no_waiting(void **state)
+{
+    (void)state;
+    const double one = scattered_ns("draw=1", 0, 7);
+    assert_true(one == scattered_ns("draw=1", 0, 7));
+    assert_true(one != scattered_ns("draw=2", 0, 7));
+    assert_true(one != scattered_ns("draw=1", 1, 7));
+    assert_true(one != scattered_ns("draw=1", 0, 8));
+    assert_true(fabs(one / 60e6 - 1) < 0.3);
+    assert_true(fabs(scattered_ns("draw=1,slow=1.5", 0, 7) / one - 1.5) < 1e-6);
+    assert_true(fabs(scattered_ns("draw=1,outlier=1,outlier_by=3", 0, 7) / one - 3) < 1e-6);
+    assert_true(fabs(scattered_ns("draw=1,drift=1", 0, 7) / one - 1) < 1e-6); /* the first trial is cold */
+    const double late = scattered_ns("draw=1,drift=1", 5, 7) / scattered_ns("draw=1", 5, 7);
+    assert_true(fabs(late - (2 - exp(-1))) < 1e-6);
+    struct rig r;
+    assert_int_equal(rig_open(&r, "null:virtual=1,token_us=60000000", 7), MB_OK);
+    assert_int_equal(rig_run(&r, &five), MB_OK);
+    assert_true(stamp_of(&r, MB_EVENT_TOKEN, 4) > mb_clock_ns()); /* five minutes ahead: nothing waited */
+    rig_close(&r);
+}
+
+/* The lognormal factors: mean and deviation of the logarithms of 2000 draws, within 5 of their own standard errors. */
+static void scatter_has_the_stated_size(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    double sum = 0, squares = 0;
+    char more[64];
+    for (unsigned i = 1; i <= N; i++) {
+        snprintf(more, sizeof(more), "draw=%u,process_sd=0,token_sd=0,prompt_token_us=0", i);
+        const double x = log(scattered_ns(more, 0, 3) / 50e6);
+        sum += x;
+        squares += x * x;
+    }
+    assert_true(fabs(sum / N) < 5 * 0.02 / sqrt(N));
+    assert_true(fabs(sqrt(squares / N) / 0.02 - 1) < 5 / sqrt(2.0 * N));
+}
+
 static void answers_are_deterministic(void **state)
 {
     (void)state;
@@ -306,6 +360,8 @@ int main(void)
         cmocka_unit_test(times_are_kept_in_every_phase),
         cmocka_unit_test(the_cold_trial_is_slower_by_its_factor),
         cmocka_unit_test(jitter_changes_times_within_its_range),
+        cmocka_unit_test(scatter_is_seeded_and_needs_no_waiting),
+        cmocka_unit_test(scatter_has_the_stated_size),
         cmocka_unit_test(answers_are_deterministic),
         cmocka_unit_test(perplexity_is_the_exponential_of_nll),
         cmocka_unit_test(generation_stops_where_the_script_says),
