@@ -292,20 +292,34 @@ SELECT cell_id, name, scope, source, origin, n, avg(CASE WHEN i IN ((n + 1) / 2,
        min(value) AS min, max(value) AS max, count(*) - n AS n_unknown, max(reason) AS reason
 FROM x GROUP BY cell_id, name, scope, source, origin;
 
+-- v_percentile_need: the percentiles that are given, and the least number of gaps that makes each honest: MLPerf early stopping, 99 % confidence
+--   (mb_stats_quantile_need).
+CREATE VIEW v_percentile_need(q, name, need) AS VALUES (0.5, 'p50', 11), (0.9, 'p90', 64), (0.95, 'p95', 130), (0.99, 'p99', 662);
+
 -- v_itl_percentile: percentiles of the inter-token latency, all gaps of the cell's measured ok repetitions together.
 --   Linear interpolation between order statistics, h = (n-1) q + 1 (Hyndman & Fan 1996, type 7; numpy's default).
---   Only from enough gaps (MLPerf early stopping, 99 % confidence: p50 11, p90 64, p95 130, p99 662), else NULL and the reason.
+--   Only from enough gaps (v_percentile_need), else NULL and the reason.
 CREATE VIEW v_itl_percentile AS
-WITH q(q, name, need) AS (VALUES (0.5, 'p50', 11), (0.9, 'p90', 64), (0.95, 'p95', 130), (0.99, 'p99', 662)),
-g AS MATERIALIZED (
+WITH g AS MATERIALIZED (
   SELECT cell_id, itl_ns, row_number() OVER (PARTITION BY cell_id ORDER BY itl_ns) AS i, count(*) OVER (PARTITION BY cell_id) AS n
   FROM v_gap WHERE kind = 'measured'),
-h AS (SELECT g.*, q.*, (n - 1) * q.q + 1 AS h, CAST((n - 1) * q.q AS INTEGER) + 1 AS lower FROM g, q)
+h AS (SELECT g.*, q.*, (n - 1) * q.q + 1 AS h, CAST((n - 1) * q.q AS INTEGER) + 1 AS lower FROM g, v_percentile_need q)
 SELECT cell_id, q, name, need, n,
        CASE WHEN n >= need THEN sum(CASE i WHEN lower THEN itl_ns * (1 - (h - lower)) WHEN lower + 1 THEN itl_ns * (h - lower) END) END
          AS itl_ns,
        CASE WHEN n < need THEN name || ' needs ' || need || ' gaps, there are ' || n END AS reason
 FROM h GROUP BY cell_id, q;
+
+-- v_trial_itl: the same of each measured repetition by itself, rows only where its gaps are enough: what two runs are compared by.
+CREATE VIEW v_trial_itl AS
+WITH g AS (
+  SELECT cell_id, trial_id, itl_ns, row_number() OVER (PARTITION BY trial_id ORDER BY itl_ns) AS i,
+         count(*) OVER (PARTITION BY trial_id) AS n
+  FROM v_gap WHERE kind = 'measured'),
+h AS (SELECT g.*, q.*, (n - 1) * q.q + 1 AS h, CAST((n - 1) * q.q AS INTEGER) + 1 AS lower FROM g JOIN v_percentile_need q ON g.n >= q.need)
+SELECT cell_id, trial_id, 'itl_' || name || '_ns' AS name,
+       sum(CASE i WHEN lower THEN itl_ns * (1 - (h - lower)) WHEN lower + 1 THEN itl_ns * (h - lower) END) AS value
+FROM h GROUP BY trial_id, q;
 
 -- v_itl: the same, one row per cell.
 CREATE VIEW v_itl AS

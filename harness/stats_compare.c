@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "harness/stats_tail.h"
+
 #define ORDERS_MOST (MB_STATS_EXACT_MOST * MB_STATS_EXACT_MOST + 1)
 
 static bool has_nan(const double *x, size_t n)
@@ -148,27 +150,13 @@ static double difference_of_rank(const double *a, size_t n_a, const double *b, s
     return double_of_rank(low);
 }
 
-/* z with P[|Z| <= z] = level */
-static double normal_width(double level)
-{
-    double low = 0, high = 40;
-    for (int i = 0; i < 100; i++) {
-        const double z = (low + high) / 2;
-        if (erfc(z / sqrt(2)) > 1 - level)
-            low = z;
-        else
-            high = z;
-    }
-    return high;
-}
-
 /* The rank whose difference is the lower end, at least 1, and what the interval covers. */
 static double rank_of_lower_end(size_t n_a, size_t n_b, double level, double *coverage)
 {
     const double pairs = (double)n_a * (double)n_b;
     *coverage = level;
     if (!small(n_a, n_b))
-        return fmax(1, floor(pairs / 2 - normal_width(level) * sqrt(pairs * ((double)n_a + (double)n_b + 1) / 12)));
+        return fmax(1, floor(pairs / 2 - mb_stats_normal_width(level) * sqrt(pairs * ((double)n_a + (double)n_b + 1) / 12)));
     double orders[ORDERS_MOST];
     const double all = count_orders(n_a, n_b, orders);
     double tail = orders[0];

@@ -174,6 +174,9 @@ static void percentiles_need_enough_gaps(void **state)
     known_put(p->db, cell, &r);
     is(p, "SELECT p50_ns FROM v_itl WHERE cell_id = 2", 600);
     is_null(p, "SELECT p90_ns FROM v_itl WHERE cell_id = 2");
+    is(p, "SELECT value FROM v_trial_itl WHERE cell_id = 2 AND name = 'itl_p50_ns'", 600);
+    is(p, "SELECT count(*) FROM v_trial_itl WHERE cell_id = 1", 5); /* 60 gaps a repetition: p50 only */
+    is(p, "SELECT value FROM v_trial_itl WHERE cell_id = 1 ORDER BY trial_id LIMIT 1", 144500.0);
 }
 
 /* n = 12: ranks 3 and 10 of v[i] = ((7 i^2) % 23) + i / 10; numpy: median 15.2, sorted[2] = 7.1, sorted[9] = 20.4 */
