@@ -228,9 +228,10 @@ static void print_md(FILE *out, const json_t *rows, const struct mb_machine *mac
     json_array_foreach(rows, i, row) {
         char test[96];
         test_name(row, test, sizeof(test));
-        fprintf(out, "| %s | %.2f MiB | %.2f M | %s | %lld |", text_of(row, "model_type"),
-                (double)json_integer_value(json_object_get(row, "model_size")) / (1 << 20),
-                (double)json_integer_value(json_object_get(row, "model_n_params")) / 1e6, text_of(row, "backends"),
+        const double mib = (double)json_integer_value(json_object_get(row, "model_size")) / (1 << 20),
+                     m = (double)json_integer_value(json_object_get(row, "model_n_params")) / 1e6;
+        fprintf(out, "| %s | %.2f %s | %.2f %s | %s | %lld |", text_of(row, "model_type"), mib < 1024 ? mib : mib / 1024, mib < 1024 ? "MiB" : "GiB",
+                m < 1000 ? m : m / 1000, m < 1000 ? "M" : "B", text_of(row, "backends"),
                 (long long)json_integer_value(json_object_get(row, "n_threads")));
         for (size_t k = 0; k < N_EXTRA; k++)
             if (shown[k])

@@ -8,14 +8,17 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "harness/bench_flags.h"
 #include "harness/bench_row.h"
 #include "harness/direct.h"
 #include "harness/options.h"
 
 struct bench_options {
     const char *axis[MB_AXIS_N];
-    const char *n_prompt, *n_gen, *pg, *depth, *format, *db, *data;
-    uint32_t repetitions;
+    const char *n_prompt, *n_gen, *depth, *format, *format_err, *db, *data;
+    struct mb_opt_texts pg;
+    struct mb_bench_flags flags;
+    uint32_t repetitions, delay_s;
     uint64_t seed;
     bool no_warmup, progress;
 };
@@ -23,15 +26,21 @@ struct bench_options {
 static const struct mb_opt_row bench_rows[] = {
     {"--n-prompt", "-p", MB_OPT_TEXT, offsetof(struct bench_options, n_prompt), "LIST", 0, 0, "prompt lengths, one prefill test each; 0 = none (512)"},
     {"--n-gen", "-n", MB_OPT_TEXT, offsetof(struct bench_options, n_gen), "LIST", 0, 0, "lengths of generation, one decode test each; 0 = none (128)"},
-    {"--prompt-gen", "-pg", MB_OPT_TEXT, offsetof(struct bench_options, pg), "PP,TG", 0, 0, "one test of PP prompt tokens and TG generated ones together"},
+    {"--prompt-gen", "-pg", MB_OPT_TEXTS, offsetof(struct bench_options, pg), "PP,TG", 0, 0, "one test of PP prompt tokens and TG generated ones together; may be given again"},
     {"--n-depth", "-d", MB_OPT_TEXT, offsetof(struct bench_options, depth), "LIST", 0, 0, "tokens in the cache before each test begins, not timed (0)"},
     {"--repetitions", "-r", MB_OPT_U32, offsetof(struct bench_options, repetitions), "N", 1, 100000, "measured repetitions of each test (5)"},
     {"--output", "-o", MB_OPT_TEXT, offsetof(struct bench_options, format), "FORMAT", 0, 0, "md, csv, json, jsonl or sql on standard output (md)"},
+    {"--output-err", "-oe", MB_OPT_TEXT, offsetof(struct bench_options, format_err), "FORMAT", 0, 0, "the same on standard error, in a format of its own (none)"},
+    {"--delay", NULL, MB_OPT_U32, offsetof(struct bench_options, delay_s), "SECONDS", 0, 86400, "pause before each test but the first (0)"},
     {"--no-warmup", NULL, MB_OPT_FLAG, offsetof(struct bench_options, no_warmup), NULL, 0, 0, "measure at once"},
     {"--seed", NULL, MB_OPT_U64, offsetof(struct bench_options, seed), "N", 0, 9.0e18, "seed of everything random (42)"},
     {"--db", NULL, MB_OPT_TEXT, offsetof(struct bench_options, db), "FILE", 0, 0, "also store the run in this database"},
     {"--data", NULL, MB_OPT_TEXT, offsetof(struct bench_options, data), "DIR", 0, 0, "folder of real data sets (default: $MELTBENCH_DATA)"},
     {"--progress", NULL, MB_OPT_FLAG, offsetof(struct bench_options, progress), NULL, 0, 0, "show progress on standard error"},
+#define BENCH_FLAG(id, name, alias, value, harmless, rule, why) \
+    {name, alias, MB_OPT_TEXT, offsetof(struct bench_options, flags.id), value, 0, 0, "of llama-bench: " why},
+#include "harness/bench_flag.def"
+#undef BENCH_FLAG
     {0},
 };
 
@@ -119,10 +128,10 @@ static int parse_pair(const char *text, uint32_t pair[2], struct mb_error *err)
     return MB_OK;
 }
 
-/* Order of llama-bench: all prefill tests, all decode tests, the pair; each over all depths. */
+/* Order of llama-bench: all prefill tests, all decode tests, the pairs; each over all depths. */
 static int list_tests(const struct bench_options *o, json_t **tests, struct mb_error *err)
 {
-    uint32_t *pp = NULL, *tg = NULL, *depths = NULL, pair[2] = {0, 0};
+    uint32_t *pp = NULL, *tg = NULL, *depths = NULL, pairs[MB_OPT_TEXTS_MAX][2];
     size_t n_pp = 0, n_tg = 0, n_depths = 0;
     *tests = json_array();
     int rc = parse_counts("-p", o->n_prompt, &pp, &n_pp, err);
@@ -130,8 +139,8 @@ static int list_tests(const struct bench_options *o, json_t **tests, struct mb_e
         rc = parse_counts("-n", o->n_gen, &tg, &n_tg, err);
     if (!rc)
         rc = parse_counts("-d", o->depth, &depths, &n_depths, err);
-    if (!rc && o->pg)
-        rc = parse_pair(o->pg, pair, err);
+    for (size_t i = 0; !rc && i < o->pg.n; i++)
+        rc = parse_pair(o->pg.text[i], pairs[i], err);
     if (!rc && n_depths == 0)
         n_depths = 1; /* depths[0] is 0 */
     for (size_t d = 0; !rc && d < n_depths; d++) {
@@ -139,7 +148,8 @@ static int list_tests(const struct bench_options *o, json_t **tests, struct mb_e
             add_test(*tests, pp[i], 0, depths[d]);
         for (size_t i = 0; i < n_tg; i++)
             add_test(*tests, 0, tg[i], depths[d]);
-        add_test(*tests, pair[0], pair[1], depths[d]);
+        for (size_t i = 0; i < o->pg.n; i++)
+            add_test(*tests, pairs[i][0], pairs[i][1], depths[d]);
     }
     free(pp);
     free(tg);
@@ -217,8 +227,10 @@ static int bench_and_print(const struct bench_options *o, const struct mb_plan *
         rc = mb_fail(err, MB_ENOMEM, "no memory for the samples");
     if (!rc)
         rc = collect_rows(&st, &machine, rows, err);
-    if (!rc)
+    if (!rc && strcmp(o->format, "none") != 0)
         rc = mb_bench_print(stdout, o->format, rows, &machine, err);
+    if (!rc && o->format_err && strcmp(o->format_err, "none") != 0)
+        rc = mb_bench_print(stderr, o->format_err, rows, &machine, err);
     if (st.failure[0])
         fprintf(stderr, "meltbench: %s\n", st.failure);
     for (size_t i = 0; st.tests && i < plan->n_cells; i++)
@@ -242,7 +254,7 @@ const struct mb_command mb_command_bench = {
     .run = bench_main,
 };
 
-static int bench_main(int argc, char **argv)
+static int run_bench(int argc, char **argv)
 {
     struct bench_options o = {.n_prompt = "512", .n_gen = "128", .depth = "0", .repetitions = 5, .format = "md", .seed = 42};
     struct mb_error err = {0};
@@ -253,15 +265,19 @@ static int bench_main(int argc, char **argv)
     int rc = mb_opt_parse(&mb_command_bench, argc, argv, &o, &n_operands, &err);
     if (rc == 1)
         return 0;
-    if (!rc)
+    if (!rc && strcmp(o.format, "none") != 0)
         rc = mb_bench_check_format(o.format, &err);
+    if (!rc && o.format_err && strcmp(o.format_err, "none") != 0)
+        rc = mb_bench_check_format(o.format_err, &err);
+    if (!rc)
+        rc = mb_bench_flags_check(&o.flags, &err);
     if (!rc && !o.axis[MB_AXIS_MODEL])
         rc = mb_fail(&err, MB_EINVAL, "which model? give -m FILE or a catalogue name (smollm2-135m)");
     if (!rc)
         rc = list_tests(&o, &tests, &err);
     if (!rc) {
         const struct mb_protocol protocol = {.repetitions = o.repetitions, .warmup = o.no_warmup ? 0 : -1, .order = MB_ORDER_LISTED,
-                                             .seed = o.seed, .timeout_s = 3600, .cooldown_s = 0};
+                                             .seed = o.seed, .timeout_s = 3600, .cooldown_s = (int32_t)o.delay_s};
         const struct mb_plan_env env = {.data_dir = o.data};
         rc = mb_plan_single(&plan, "bench", o.axis, NULL, "micro", tests, &protocol, "", &env, &err);
     }
@@ -272,4 +288,12 @@ static int bench_main(int argc, char **argv)
     json_decref(tests);
     mb_plan_free(plan);
     return rc ? mb_complain(&mb_command_bench, &err) : mb_direct_exit(&result);
+}
+
+static int bench_main(int argc, char **argv)
+{
+    struct mb_bench_joined joined;
+    const int n = mb_bench_flags_join(&mb_command_bench, argc, argv, &joined), code = run_bench(n, argv);
+    mb_bench_flags_free(&joined);
+    return code;
 }

@@ -98,6 +98,30 @@ static void lists_ranges_pairs_and_depths(void **state)
     sh_fails(2, "-d", BENCH "-d -3");
 }
 
+/* Command lines as llama-bench's users have them. */
+static void flags_of_llama_bench_are_taken(void **state)
+{
+    (void)state;
+    check_tests("-p 4 -p 8 -n 2,1 -n 3 -pg 8,3 -pg 4,2", "4+0@0 8+0@0 0+2@0 0+1@0 0+3@0 8+3@0 4+2@0");
+    check_tests("-p 4 -n 0 -b 2048 -ub 512 -ngl 0 -fa auto -mmp 1 -lm mmap --n_gpu_layers -1 -sm layer -mg 0 -nkvo 0 -embd 0 --poll 50 --prio 0", "4+0@0");
+    struct cli c = sh(BENCH "-p 4 -n 0 -r 1 -o json -ngl 99 -fa 0,1 -oe csv");
+    assert_int_equal(c.code, 0);
+    assert_non_null(strstr(c.err, "meltbench: --n-gpu-layers 99 has no effect here: "));
+    assert_non_null(strstr(c.err, "meltbench: --flash-attn 0,1 has no effect here: "));
+    assert_non_null(strstr(c.err, "\nbuild_commit,build_number,")); /* -oe */
+    cli_free(&c);
+    json_t *rows = sh_json("cp $TINY other.gguf; \"$MB\" bench -m $TINY -m other.gguf --no-warmup -t 1 -p 4 -n 0 -r 1 -o json");
+    assert_int_equal(json_array_size(rows), 2);
+    json_decref(rows);
+    sh_fails(2, "embeddings", BENCH "-embd 1");
+    sh_fails(2, "--hf-repo|-m FILE", BENCH "-hf user/model");
+    sh_fails(2, "'xml'", BENCH "-oe xml");
+    c = sh(BENCH "-p 4 -n 0 -r 1 -o none -oe jsonl");
+    assert_string_equal(c.out, "");
+    assert_non_null(strstr(c.err, "\"n_prompt\":4"));
+    cli_free(&c);
+}
+
 static void axes_multiply(void **state)
 {
     (void)state;
@@ -204,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_llama_benchs_keys_and_every_sample),
         cmocka_unit_test(lists_ranges_pairs_and_depths),
+        cmocka_unit_test(flags_of_llama_bench_are_taken),
         cmocka_unit_test(axes_multiply),
         cmocka_unit_test(every_format_can_be_read_back),
         cmocka_unit_test(an_unknown_format_is_refused_before_anything_is_measured),
