@@ -1,5 +1,5 @@
 /* test_energy_sources.c - energy sources of boards and graphics cards, each on a fake tree with a known answer: no such hardware was at hand.
- * perf_event_open and the reads of its counters are answered here. */
+ * perf_event_open, the reads of its counters and the mailbox of a Raspberry Pi are answered here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "collectors/pmic_reply.h"
 #include "energy_bench.h"
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 ssize_t __real_read(int fd, void *buf, size_t n);
 ssize_t __wrap_read(int fd, void *buf, size_t n);
+int __wrap_ioctl(int fd, unsigned long request, ...);
 
 #define COUNTERS_MAX 16
 
@@ -29,6 +31,12 @@ static struct pretended {
     bool stands_still;
     struct { int fd; uint32_t type; uint64_t config; int pid, cpu; uint64_t count; } counter[COUNTERS_MAX];
 } pmu;
+
+static struct {
+    char text[1200];
+    int n_asked, fails_from; /* 0: never */
+    uint32_t firmware_error;
+} firmware;
 
 long __wrap_syscall(long number, ...)
 {
@@ -66,6 +74,7 @@ ssize_t __wrap_read(int fd, void *buf, size_t n)
 static int setup(void **state)
 {
     memset(&pmu, 0, sizeof(pmu));
+    memset(&firmware, 0, sizeof(firmware));
     return bench_setup(state);
 }
 
@@ -230,6 +239,127 @@ static void jetpack_4_reads_milliwatts(void **state)
     assert_true(fabs(bench_energy(b, "") - 15e6) < 1);
     assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "NC", "ina3221"));
     assert_non_null(strstr(bench_no_energy(b, "0-0042/1"), "in_power1_input"));
+}
+
+/* ---- pi_pmic ---- */
+
+/* The form of a Raspberry Pi 5's answer: all currents, then all voltages; values made up, so that every rail has its own power. */
+static const char *const pmic_rails[] = {"3V7_WL_SW", "3V3_SYS", "1V8_SYS", "DDR_VDD2", "DDR_VDDQ", "1V1_SYS",
+                                         "0V8_SW", "VDD_CORE", "3V3_DAC", "3V3_ADC", "0V8_AON", "HDMI"};
+
+static void pmic_answer(char *text, size_t cap, double amps)
+{
+    size_t at = 0;
+    for (int i = 0; i < 12; i++)
+        at += (size_t)snprintf(text + at, cap - at, "   %s_A current(%d)=%.8fA\n", pmic_rails[i], i, amps * (i + 1));
+    for (int i = 0; i < 12; i++)
+        at += (size_t)snprintf(text + at, cap - at, "   %s_V volt(%d)=%.8fV\n", pmic_rails[i], 8 + i, 1.5);
+    snprintf(text + at, cap - at, "   EXT5V_V volt(24)=5.14875000V\n   BATT_V volt(25)=0.00488160V");
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    va_start(args, request);
+    uint32_t *words = va_arg(args, void *);
+    va_end(args);
+    (void)fd;
+    assert_int_equal(request >> 8 & 0xff, 100);
+    assert_int_equal(words[0], 263 * 4);
+    assert_int_equal(words[2], 0x00030080);
+    assert_string_equal((char *)(words + 6), "pmic_read_adc");
+    if (++firmware.n_asked >= firmware.fails_from && firmware.fails_from) {
+        errno = EIO;
+        return -1;
+    }
+    words[5] = firmware.firmware_error;
+    memcpy(words + 6, firmware.text, 1024); /* no NUL within when the text is longer */
+    return 0;
+}
+
+static void the_pmics_text_is_parsed(void **state)
+{
+    (void)state;
+    struct mb_pmic_rail rails[MB_PMIC_RAILS_MAX];
+    char text[1200];
+    pmic_answer(text, sizeof(text), 0.1);
+    const size_t n = mb_pmic_parse(text, rails);
+    assert_int_equal(n, 14);
+    for (size_t i = 0; i < 12; i++) {
+        assert_string_equal(rails[i].name, pmic_rails[i]);
+        assert_true(rails[i].has_amps && rails[i].has_volts);
+        assert_true(fabs(rails[i].amps - 0.1 * (double)(i + 1)) < 1e-8 && rails[i].volts == 1.5);
+    }
+    assert_string_equal(rails[12].name, "EXT5V");
+    assert_false(rails[12].has_amps);
+    for (size_t cut = 0; cut < strlen(text); cut++) { /* however it is cut off, no rail gets a wrong value */
+        char part[1200];
+        snprintf(part, sizeof(part), "%.*s", (int)cut, text);
+        const size_t n_part = mb_pmic_parse(part, rails);
+        for (size_t i = 0; i < n_part && i < 12; i++)
+            assert_true((!rails[i].has_amps || fabs(rails[i].amps - 0.1 * (double)(i + 1)) < 1e-8) &&
+                        (!rails[i].has_volts || rails[i].volts == 1.5));
+    }
+}
+
+static void garbage_from_the_pmic_is_passed_over(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "\n\n\n", "error=1 error_msg=\"Command not registered\"", "X_A", "X_A ", "_A current(0)=1A", "X_A current(0)=1", "X_A current(0)=1V",
+        "X_A current(0)=A", "X_A current(0)=nanA", "X_A current(0)=infA", "X_A current(0)=1e9A", "X_A current=1A", "X_A current(0)1A",
+        "X_A volt(0)=1A", "X_B current(0)=1A", "A current(0)=1A", "X_A current(0)=1AA", "X_A current(0)=\n1A", "=", "_A =",
+        "A_RAIL_WITH_A_NAME_THAT_IS_FAR_TOO_LONG_A current(0)=1A", "\xff\xfe_A current(\xff",
+    };
+    struct mb_pmic_rail rails[MB_PMIC_RAILS_MAX];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (mb_pmic_parse(bad[i], rails))
+            fail_msg("'%s' gave a rail", bad[i]);
+    char many[4000] = "";
+    for (int i = 0; i < 60; i++)
+        snprintf(many + strlen(many), 40, "R%d_A current(%d)=1.0A\n", i, i);
+    assert_int_equal(mb_pmic_parse(many, rails), MB_PMIC_RAILS_MAX);
+    assert_int_equal(mb_pmic_parse("X_A current(0)=1.5A\r\nX_V volt(1)=2V \r\n", rails), 1);
+    assert_true(rails[0].has_amps && rails[0].has_volts && rails[0].amps * rails[0].volts == 3);
+}
+
+static void pi_5_rails_add_up(void **state)
+{
+    struct bench *b = *state;
+    fake_tree_put(&b->tree, "/dev/vcio", "");
+    pmic_answer(firmware.text, sizeof(firmware.text), 0.02);
+    bench_open(b, "pi_pmic", 10 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 10, 1000);
+    pmic_answer(firmware.text, sizeof(firmware.text), 0.04);
+    bench_run(b, 10, 1000);
+    b->ops->stop(b->state);
+    bench_read(b);
+    /* 1.5 V x 0.02 A x (1 + ... + 12) = 2.34 W for the first second, twice that for the next; both ends of the step within one sample */
+    assert_true(fabs(bench_energy(b, "") - 7.02e6) < 0.02 * 7.02e6);
+    assert_true(fabs(bench_energy(b, "VDD_CORE") - 0.03 * 8 * 3e6) < 0.02 * 0.72e6);
+    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "EXT5V", "pi_pmic"));
+    assert_int_equal(b->record.n_metrics, 3 * 13);
+    firmware.fails_from = 1;
+    b->ops->start(b->state);
+    bench_run(b, 10, 1000);
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_non_null(strstr(bench_no_energy(b, ""), "could not be read at both ends"));
+}
+
+static void no_pi_5_says_what_it_lacks(void **state)
+{
+    struct bench *b = *state;
+    struct mb_error why;
+    assert_non_null(strstr(bench_absent(b, "pi_pmic", &why), "not a Raspberry Pi"));
+    fake_tree_put(&b->tree, "/dev/vcio", "");
+    snprintf(firmware.text, sizeof(firmware.text), "error=1 error_msg=\"Command not registered\"");
+    assert_non_null(strstr(bench_absent(b, "pi_pmic", &why), "only the Raspberry Pi 5"));
+    memset(firmware.text, 'x', 1100); /* no end */
+    assert_non_null(strstr(bench_absent(b, "pi_pmic", &why), "names no rail"));
+    firmware.firmware_error = 1;
+    assert_non_null(strstr(bench_absent(b, "pi_pmic", &why), "only the Raspberry Pi 5"));
 }
 
 /* ---- battery ---- */
@@ -429,6 +559,10 @@ int main(void)
         TEST(an_unknown_board_has_rails_but_no_total),
         TEST(a_missing_rail_leaves_no_total),
         TEST(jetpack_4_reads_milliwatts),
+        TEST(the_pmics_text_is_parsed),
+        TEST(garbage_from_the_pmic_is_passed_over),
+        TEST(pi_5_rails_add_up),
+        TEST(no_pi_5_says_what_it_lacks),
         TEST(a_laptops_battery_counts_down),
         TEST(on_mains_a_battery_says_nothing),
         TEST(a_charger_in_the_trial_spoils_it),
