@@ -163,6 +163,40 @@ int mb_db_begin_run(struct mb_db *db, int64_t plan_id, int64_t build_id, int64_t
     return one_id(db, s, id, "run", MB_EFAILED, err);
 }
 
+int mb_db_condition(struct mb_db *db, int64_t run_id, const char *key, char **json, struct mb_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    *json = NULL;
+    int rc = prepare(db, "SELECT conditions -> ('$.' || ?2) FROM run WHERE id = ?1", &s, "conditions", err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, run_id);
+    mb_db_bind_text(s, 2, key);
+    const int step = sqlite3_step(s);
+    const char *text = step == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        rc = mb_db_fail(db, "conditions", err);
+    else if (text && !(*json = strdup(text)))
+        rc = mb_fail(err, MB_ENOMEM, "no memory for the conditions of a run");
+    sqlite3_finalize(s);
+    return rc;
+}
+
+int mb_db_set_condition(struct mb_db *db, int64_t run_id, const char *key, const char *json, struct mb_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    const int rc = prepare(db, "UPDATE run SET conditions = json_set(coalesce(conditions, '{}'), '$.' || ?2, json(?3)) WHERE id = ?1 RETURNING id",
+                           &s, "conditions", err);
+    if (rc)
+        return rc;
+    sqlite3_bind_int64(s, 1, run_id);
+    mb_db_bind_text(s, 2, key);
+    mb_db_bind_text(s, 3, json);
+    int64_t id;
+    const int found = one_id(db, s, &id, "conditions", MB_ENOENT, err);
+    return found == MB_ENOENT ? mb_fail(err, MB_ENOENT, "database %s has no run %lld", db->path, (long long)run_id) : found;
+}
+
 int mb_db_finish_run(struct mb_db *db, int64_t run_id, struct mb_error *err)
 {
     sqlite3_stmt *s = NULL;

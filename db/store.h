@@ -46,6 +46,10 @@ struct mb_db_run { int64_t id; bool finished; char started_utc[32]; };
 int mb_db_last_run(struct mb_db *db, int64_t plan_id, int64_t build_id, int64_t device_id, struct mb_db_run *run, struct mb_error *err) MB_MUST_CHECK;
 int mb_db_begin_run(struct mb_db *db, int64_t plan_id, int64_t build_id, int64_t device_id, const char *conditions_json, int64_t *id,
                     struct mb_error *err) MB_MUST_CHECK;
+/** mb_db_condition() - one key of the run's conditions as JSON text, freed by the caller; NULL where there is none. */
+int mb_db_condition(struct mb_db *db, int64_t run_id, const char *key, char **json, struct mb_error *err) MB_MUST_CHECK;
+/** mb_db_set_condition() - write one key; @json is valid JSON. */
+int mb_db_set_condition(struct mb_db *db, int64_t run_id, const char *key, const char *json, struct mb_error *err) MB_MUST_CHECK;
 int mb_db_finish_run(struct mb_db *db, int64_t run_id, struct mb_error *err) MB_MUST_CHECK;
 
 /** mb_db_put_run_session() - one start of the run (or resume) and how the machine was meanwhile: an object at the end of `sessions` in its

@@ -12,8 +12,13 @@ static const struct mb_protocol default_protocol = {.repetitions = 5, .replace_i
 int mb_plan_load(struct mb_plan **out, const char *path, const struct mb_plan_env *env, struct mb_error *err)
 {
     struct mb_plan_draft draft = {.protocol = default_protocol};
+    enum mb_rules rules = MB_RULES_NONE;
     *out = NULL;
-    int rc = mb_plan_check_yaml(&draft, path, err);
+    int rc = env && env->rules ? mb_rules_find(env->rules, &rules, err) : MB_OK;
+    if (!rc && rules != MB_RULES_NONE)
+        mb_rules_preset(&draft.protocol, rules);
+    if (!rc)
+        rc = mb_plan_check_yaml(&draft, path, err);
     if (!rc)
         rc = mb_plan_expand(out, &draft, env, err);
     mb_plan_draft_release(&draft);

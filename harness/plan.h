@@ -11,6 +11,7 @@
 #include "base/cell.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "harness/rules.h"
 #include "harness/stopping.h"
 
 /* A wake-up of the sampler costs a computing core 40 to 60 us (docs/overhead.md): 25 ms keep it near 0.2 % of one core. */
@@ -21,6 +22,7 @@ enum { MB_PLAN_REPLACE_INVALID = 5 };
 enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
 
 struct mb_protocol {
+    enum mb_rules rules;    /* what the run is judged by at its end (rules.h) */
     uint32_t repetitions;   /* measured trials per cell, with @stopping at least; a workload's own `repetitions` wins over both */
     struct mb_stopping stopping; /* all zero: exactly @repetitions */
     int32_t warmup;         /* -1 auto, else so many */
@@ -51,6 +53,7 @@ struct mb_plan {
     char hash[MB_DIGEST_HEX];
     char *text;             /* canonical JSON of the checked plan */
     char *collect;          /* comma list for mb_collect_open() */
+    bool collect_named;     /* the plan says so itself: what it asks for is expected to be there */
     uint64_t period_ns;     /* of polled collectors; `collect_period_ms`, default MB_PLAN_PERIOD_MS */
     struct mb_protocol protocol;
     struct mb_plan_cell *cells;
@@ -60,6 +63,7 @@ struct mb_plan {
 struct mb_plan_env {        /* where things are; NULL fields have defaults */
     const char *data_dir;   /* --data, else $MELTBENCH_DATA, else NULL */
     const char *share_dir;  /* shipped workloads/data: $MELTBENCH_SHARE, else the source tree, else the install prefix */
+    const char *rules;      /* profile (rules.h) that presets the protocol, whatever the plan names; NULL: the plan's */
     bool unstored;          /* nothing of this plan will be stored: files that were given as a path are not hashed, hashes stay "" */
 };
 

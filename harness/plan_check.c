@@ -288,6 +288,7 @@ static int check_collect(const struct mb_plan_check *c, const struct mb_yaml *no
     static const char *const by_default[] = {"latency", "memory", "energy", "counters", "thermal"};
     struct mb_plan_list names = {0};
     int rc = MB_OK;
+    c->draft->collect_named = node != NULL;
     for (size_t i = 0; !node && i < COUNT_OF(by_default) && !rc; i++)
         rc = mb_plan_list_add(&names, by_default[i], NULL, c->err);
     if (node && node->kind == MB_YAML_LIST && !node->n)

@@ -31,6 +31,7 @@ struct mb_plan_block { /* one product of lists */
 struct mb_plan_draft {
     const char *file;     /* borrowed; NULL: flags */
     char *name, *runner, *collect; /* runner NULL: engine, or null for models that are a null script */
+    bool collect_named;   /* `collect:` is in the plan */
     uint64_t period_ns;
     struct mb_protocol protocol;
     struct mb_plan_block *blocks;

@@ -62,10 +62,10 @@ static int take_auto(const struct mb_plan_check *c, const struct mb_yaml *node, 
 
 /* --- keys ------------------------------------------------------------------------------------------------------ */
 
-/* `{min: 6, max: 60, target_rel_interval: 0.02, budget_s: 120}`: what is not named is as in auto. */
+/* `{min: 6, max: 60, min_duration_s: 0, target_rel_interval: 0.02, budget_s: 120}`: what is not named is as in auto. */
 static int take_adaptive(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_protocol *p)
 {
-    static const char *const keys[] = {"min", "max", "target_rel_interval", "budget_s"};
+    static const char *const keys[] = {"min", "max", "min_duration_s", "target_rel_interval", "budget_s"};
     const struct mb_yaml *node;
     struct mb_stopping *s = &p->stopping;
     int rc = mb_plan_known_keys(c, map, keys, COUNT_OF(keys));
@@ -78,7 +78,9 @@ static int take_adaptive(const struct mb_plan_check *c, const struct mb_yaml *ma
     if (!rc && s->most < p->repetitions)
         return mb_yaml_fail(c->file, node, c->err, "max: %u is less than the min of %u", s->most, p->repetitions);
     if (!rc && (node = mb_yaml_get(map, "target_rel_interval")))
-        rc = take_real(c, node, "target_rel_interval", 0.0001, 1, &s->target);
+        rc = take_real(c, node, "target_rel_interval", 0, 1, &s->target);
+    if (!rc && (node = mb_yaml_get(map, "min_duration_s")))
+        rc = take_u32(c, node, "min_duration_s", 0, MAX_SECONDS, &s->least_s);
     if (!rc && (node = mb_yaml_get(map, "budget_s")))
         rc = take_u32(c, node, "budget_s", 1, MAX_SECONDS, &s->budget_s);
     return rc;
@@ -149,7 +151,23 @@ static int take_cooldown(const struct mb_plan_check *c, const struct mb_yaml *no
     return take_auto(c, node, "cooldown", 3600, &p->cooldown_s);
 }
 
+/* First of all keys: the others come over what it presets. One on the command line has preset already. */
+static int take_rules(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    enum mb_rules rules = MB_RULES_NONE;
+    struct mb_error why = {0};
+    const int rc = mb_plan_need_text(c, node, "rules");
+    if (rc)
+        return rc;
+    if (mb_rules_find(node->text, &rules, &why))
+        return mb_yaml_fail(c->file, node, c->err, "%s", why.text);
+    if (p->rules == MB_RULES_NONE)
+        mb_rules_preset(p, rules);
+    return MB_OK;
+}
+
 static const struct { const char *key; int (*take)(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p); } rows[] = {
+    {"rules", take_rules},
     {"repetitions", take_repetitions},
     {"replace_invalid", take_replace_invalid},
     {"throttled", take_throttled},
@@ -191,8 +209,10 @@ json_t *mb_protocol_json(const struct mb_protocol *p)
     if (json && !p->mark_throttled)
         failed |= json_object_set_new(json, "throttled", json_string("keep"));
     if (json && p->stopping.most)
-        failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
-                                                                  "budget_s", (int)p->stopping.budget_s));
+        failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
+                                                                  "budget_s", (int)p->stopping.budget_s, "least_s", (int)p->stopping.least_s));
+    if (json && p->rules != MB_RULES_NONE)
+        failed |= json_object_set_new(json, "rules", json_string(mb_rules_name(p->rules)));
     if (failed) {
         json_decref(json);
         return NULL;

@@ -47,6 +47,7 @@ int mb_plan_store_init(struct mb_plan_store *store, const struct mb_plan_draft *
     store->plan.name = strdup(draft->name);
     store->plan.path = strdup(draft->file ? draft->file : "");
     store->plan.collect = strdup(draft->collect ? draft->collect : "");
+    store->plan.collect_named = draft->collect_named;
     store->plan.period_ns = draft->period_ns;
     store->plan.protocol = draft->protocol;
     const bool complete = (store->data_dir || !data) && store->share_dir && store->configs && store->plan.name && store->plan.path &&

@@ -151,7 +151,10 @@ static int run_session(struct session *s, struct mb_error *err)
     struct mb_error unsaid = {0};
     say_start(s);
     choose_order(s);
-    int rc = db ? mb_run_noise_begin(&noise, db, s->result->run_id, s->root, s->options->noise_s, err) : MB_OK;
+    int rc = db && s->plan->protocol.rules != MB_RULES_NONE ? mb_rules_note_machine(db, s->result->run_id, s->root, err) : MB_OK;
+    if (rc)
+        return rc;
+    rc = db ? mb_run_noise_begin(&noise, db, s->result->run_id, s->root, s->options->noise_s, err) : MB_OK;
     if (noise.grade >= 'A' && noise.grade <= 'E')
         mb_progress_say(&s->progress, "noise grade %c (A steady .. E useless)%s", noise.grade, noise.grade > 'C' ? ": meltbench doctor says what to do" : "");
     if (rc == MB_OK)

@@ -2,6 +2,7 @@
 #include "harness/stopping.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "harness/stats.h"
 
@@ -21,15 +22,18 @@ enum mb_stop mb_stopping_check(const struct mb_stopping *rule, uint32_t least, u
 {
     if (n_counted < least)
         return MB_STOP_NOT_YET;
-    if (rule->target > 0 && mb_stopping_interval(sorted, n) <= rule->target) /* NaN is not */
+    const bool long_enough = spent_ns >= rule->least_s * UINT64_C(1000000000);
+    if (long_enough && !(rule->target > 0))
+        return MB_STOP_MINIMA;
+    if (long_enough && mb_stopping_interval(sorted, n) <= rule->target) /* NaN is not */
         return MB_STOP_TARGET;
     if (n_counted >= rule->most)
         return MB_STOP_MOST;
-    return rule->budget_s && spent_ns >= rule->budget_s * UINT64_C(1000000000) ? MB_STOP_BUDGET : MB_STOP_NOT_YET;
+    return long_enough && rule->budget_s && spent_ns >= rule->budget_s * UINT64_C(1000000000) ? MB_STOP_BUDGET : MB_STOP_NOT_YET;
 }
 
 const char *mb_stop_name(enum mb_stop stop)
 {
-    static const char *const names[] = {"", "target", "most", "budget"};
+    static const char *const names[] = {"", "minima", "target", "most", "budget"};
     return names[stop];
 }

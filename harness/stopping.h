@@ -4,6 +4,7 @@
  * After each repetition, from `least` on, the first that holds ends the cell:
  *   target  the interval of the median of the timed work (mb_stats_median_interval(), coverage >= 95 %) reaches at most `target` x
  *           median from the median, on the farther side: "median +- 2 %". Needs six ok repetitions: below there is no such interval
+ *   minima  without a target: `least` repetitions and `least_s` seconds are there (LoadGen's rule: both)
  *   most    so many repetitions were done
  *   budget  the timed regions of the cell's measured repetitions sum up to the budget
  * The rule looks at stored durations only, so a run that was killed and goes on stops at the same place as one that was not.
@@ -16,12 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mb_stop { MB_STOP_NOT_YET, MB_STOP_TARGET, MB_STOP_MOST, MB_STOP_BUDGET };
+enum mb_stop { MB_STOP_NOT_YET, MB_STOP_MINIMA, MB_STOP_TARGET, MB_STOP_MOST, MB_STOP_BUDGET };
 
 struct mb_stopping {
     uint32_t most;        /* 0: the rule is off, the number is fixed */
-    double target;        /* ratio, e.g. 0.02; 0: no target */
+    double target;        /* ratio, e.g. 0.02; 0: none: the minima are all that is asked */
     uint32_t budget_s;    /* 0: no budget */
+    uint32_t least_s;     /* besides @least repetitions, so many seconds of timed regions before any other rule */
 };
 
 /* What `repetitions: auto` means; `least` is the fewest with an interval of 95 %. */
@@ -35,7 +37,7 @@ double mb_stopping_interval(const double *sorted, size_t n);
 /** mb_stopping_check() - @n_counted repetitions, whatever their status; the sorted[n] times of the ok ones; @spent_ns of all. */
 enum mb_stop mb_stopping_check(const struct mb_stopping *rule, uint32_t least, uint32_t n_counted, const double *sorted, size_t n, uint64_t spent_ns);
 
-/** mb_stop_name() - "target", "most", "budget"; "" for not yet. */
+/** mb_stop_name() - "minima", "target", "most", "budget"; "" for not yet. */
 const char *mb_stop_name(enum mb_stop stop);
 
 #endif

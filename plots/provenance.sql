@@ -15,5 +15,10 @@ UNION ALL SELECT 'session ' || (i_session + 1), coalesce('noise grade ' || grade
                       || coalesce(printf(', processors waited for in %.1f %%', 100 * pressure_share), '')
                       || coalesce(printf(', %d stops by a quota', n_group_throttled), ''), '; it did not end by itself')
           FROM v_run_noise WHERE run_id = :run
-UNION ALL SELECT 'at start: ' || substr(fullkey, 3), atom FROM r, json_tree(r.conditions) WHERE atom IS NOT NULL AND fullkey NOT LIKE '$.sessions%'
+UNION ALL SELECT 'rules', CASE conditions ->> '$.rules.valid' WHEN 1 THEN 'VALID' ELSE 'INVALID' END || ' by ' || (conditions ->> '$.rules.profile')
+  FROM r WHERE conditions ->> '$.rules.profile' IS NOT NULL
+UNION ALL SELECT 'rules: broken ' || (b.value ->> '$.rule'), b.value ->> '$.text' FROM r, json_each(r.conditions, '$.rules.broken') b
+UNION ALL SELECT 'rules: unchecked ' || (b.value ->> '$.rule'), b.value ->> '$.text' FROM r, json_each(r.conditions, '$.rules.unchecked') b
+UNION ALL SELECT 'at start: ' || substr(fullkey, 3), atom FROM r, json_tree(r.conditions)
+  WHERE atom IS NOT NULL AND fullkey NOT LIKE '$.rules.%' AND fullkey NOT LIKE '$.doctor.%' AND fullkey NOT LIKE '$.sessions%'
 UNION ALL SELECT 'device: ' || substr(fullkey, 3), atom FROM r, json_tree(r.facts) WHERE atom IS NOT NULL;

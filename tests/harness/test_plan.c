@@ -104,7 +104,7 @@ static void repetitions_may_be_a_rule(void **state)
     plan = load(NULL_MODEL MICRO "protocol: {repetitions: {min: 70, target_rel_interval: 0.01}}\n");
     assert_int_equal(plan->cells[0].repetitions, 70);
     assert_int_equal(plan->cells[0].stopping.most, 70); /* no less than min */
-    assert_non_null(strstr(plan->text, "\"stopping\":{\"budget_s\":120,\"most\":70,\"target\":0.01"));
+    assert_non_null(strstr(plan->text, "\"stopping\":{\"budget_s\":120,\"least_s\":0,\"most\":70,\"target\":0.01"));
     mb_plan_free(plan);
     plan = load(NULL_MODEL MICRO "protocol: {replace_invalid: 9, throttled: keep}\n");
     assert_int_equal(plan->cells[0].replace_invalid, 9);
@@ -352,7 +352,8 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {repetitions: {mni: 3}}\n", "p.yaml:3:26: unknown key 'mni'; did you mean 'min'?"},
     {NULL_MODEL MICRO "protocol: {repetitions: {min: 9, max: 8}}\n", "p.yaml:3:39: max: 8 is less than the min of 9"},
     {NULL_MODEL MICRO "protocol: {repetitions: {max: 5}}\n", "p.yaml:3:31: max: 5 is less than the min of 6"},
-    {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 0}}\n", "p.yaml:3:47: target_rel_interval: '0' is not a number from 0.0001 to 1"},
+    {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 1.5}}\n", "p.yaml:3:47: target_rel_interval: '1.5' is not a number from 0 to 1"},
+    {NULL_MODEL MICRO "protocol: {rules: lax}\n", "p.yaml:3:19: rules: no profile 'lax'; there are quick, strict, mlperf-edge"},
     {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: nan}}\n", "p.yaml:3:47: target_rel_interval: 'nan'"},
     {NULL_MODEL MICRO "protocol: {repetitions: {target_rel_interval: 2%}}\n", "p.yaml:3:47: target_rel_interval: '2%'"},
     {NULL_MODEL MICRO "protocol: {repetitions: {budget_s: 0}}\n", "p.yaml:3:36: budget_s: '0' is not a whole number from 1"},

@@ -37,8 +37,16 @@ static void each_rule_ends_it_and_the_first_gives_the_name(void **state)
     assert_int_equal(mb_stopping_check(&tight, 6, 6, times, 6, 2 * SECOND_NS), MB_STOP_BUDGET);
     assert_int_equal(mb_stopping_check(&tight, 6, 10, times, 6, 0), MB_STOP_MOST); /* four of them failed */
     assert_int_equal(mb_stopping_check(&tight, 2, 5, times, 5, 0), MB_STOP_NOT_YET); /* no interval yet: no target */
-    const struct mb_stopping endless = {.most = 10};
-    assert_int_equal(mb_stopping_check(&endless, 6, 9, times, 6, 1000 * SECOND_NS), MB_STOP_NOT_YET);
+    /* Without a target the minima are all: both of them. */
+    const struct mb_stopping minima = {.most = 10, .least_s = 3, .budget_s = 1};
+    assert_int_equal(mb_stopping_check(&minima, 6, 9, times, 6, 3 * SECOND_NS - 1), MB_STOP_NOT_YET);
+    assert_int_equal(mb_stopping_check(&minima, 6, 5, times, 5, 3 * SECOND_NS), MB_STOP_NOT_YET);
+    assert_int_equal(mb_stopping_check(&minima, 6, 6, times, 6, 3 * SECOND_NS), MB_STOP_MINIMA);
+    assert_int_equal(mb_stopping_check(&minima, 6, 10, times, 6, 0), MB_STOP_MOST);
+    const struct mb_stopping later = {.most = 10, .target = 0.08, .least_s = 3};
+    assert_int_equal(mb_stopping_check(&later, 6, 6, times, 6, 2 * SECOND_NS), MB_STOP_NOT_YET);
+    assert_int_equal(mb_stopping_check(&later, 6, 6, times, 6, 3 * SECOND_NS), MB_STOP_TARGET);
+    assert_int_equal(mb_stopping_check(&later, 6, 10, times, 6, 3 * SECOND_NS), MB_STOP_TARGET);
     assert_string_equal(mb_stop_name(MB_STOP_TARGET), "target");
     assert_string_equal(mb_stop_name(MB_STOP_MOST), "most");
     assert_string_equal(mb_stop_name(MB_STOP_BUDGET), "budget");
