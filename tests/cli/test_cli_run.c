@@ -38,7 +38,7 @@ static struct cli run(const char *protocol, const char *rules)
     assert_non_null(f);
     fprintf(f, "models: [\"null:token_us=200\"]\nworkloads: [micro: {prompt: 8, gen: 4}]\ncollect: []\nprotocol: {cooldown: 0, %s}\n", protocol);
     fclose(f);
-    return rules ? cli_run("run", plan, "--db", db, "--quiet", "--rules", rules, NULL) : cli_run("run", plan, "--db", db, "--quiet", NULL);
+    return rules ? cli_run("run", plan, "--db", db, "--noise", "0", "--quiet", "--rules", rules, NULL) : cli_run("run", plan, "--db", db, "--noise", "0", "--quiet", NULL);
 }
 
 static void without_rules_nothing_is_judged(void **state)

@@ -252,11 +252,11 @@ static void strict_wants_a_quiet_machine(void **state)
     struct mb_error err = {0};
     struct run r = run_plan(ONE("rules: strict, repetitions: 2"));
     assert_string_equal(text_of(&r, "unchecked", "noise"), "not measured (--noise)");
-    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"grade\":\"C\"}", false, &err), MB_OK);
+    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"noise\":{\"grade\":\"C\"}}", false, &err), MB_OK);
     judge(&r);
     expect_kept(&r, "noise");
-    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"grade\":\"D\"}", false, &err), MB_OK);
-    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"grade\":\"A\"}", false, &err), MB_OK);
+    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"noise\":{\"grade\":\"D\"}}", false, &err), MB_OK);
+    assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"noise\":{\"grade\":\"A\"}}", false, &err), MB_OK);
     judge(&r);
     expect_broken(&r, "noise", "noise grade D, at most C");
     release(&r);
