@@ -139,21 +139,38 @@ static void add_chip(struct mb_energy_meter *m, const struct chip *c)
     }
 }
 
+/* i915 and xe count energy: the driver extends a 32-bit register and catches one wrap between reads, so polls must go on. */
+static bool is_graphics(const char *chip)
+{
+    static const char *const drivers[] = {"amdgpu", "i915", "xe", "nouveau", "radeon"};
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if (strcmp(chip, drivers[i]) == 0)
+            return true;
+    return false;
+}
+
 int hwmon_channels_add(struct mb_energy_meter *m, const char *root, struct mb_error *err)
 {
     char **names;
     size_t n;
+    bool only_graphics = true;
     if (mb_sys_list(root, CLASS_DIR, "hwmon", &names, &n, NULL))
         return mb_fail(err, MB_ENOTSUP, "no " CLASS_DIR ": no hardware monitor here");
     for (size_t i = 0; i < n; i++) {
         struct chip c;
+        const size_t n_before = m->n;
         if (scan_chip(&c, root, names[i]) == MB_OK)
             add_chip(m, &c);
+        only_graphics = only_graphics && (m->n == n_before || is_graphics(c.name));
     }
     mb_sys_list_free(names, n);
     if (m->n == 0)
         return mb_fail(err, MB_ENOTSUP, CLASS_DIR ": %zu chip%s, none with power, energy, or voltage and current", n, n == 1 ? "" : "s");
-    if (m->n + m->n_beyond == 1)
+    if (m->n + m->n_beyond > 1)
+        return MB_OK;
+    if (only_graphics)
+        m->no_total = "a graphics card only: what the processor and the rest took is not in it";
+    else
         m->channels[0].total_set = 1;
     return MB_OK;
 }

@@ -293,8 +293,8 @@ static void selection_understands_groups_names_and_options(void **state)
     expect_selection("", "");
     expect_selection("none", "");
     expect_selection("latency", "");
-    expect_selection("default", "proc_mem rapl rapl_perf hwmon ina3221 pi_pmic battery cpufreq thermal perf_event");
-    expect_selection("latency,memory,energy,counters,thermal", "proc_mem rapl rapl_perf hwmon ina3221 pi_pmic battery cpufreq thermal perf_event");
+    expect_selection("default", "proc_mem rapl rapl_perf hwmon ina3221 nvml pi_pmic battery cpufreq thermal perf_event");
+    expect_selection("latency,memory,energy,counters,thermal", "proc_mem rapl rapl_perf hwmon ina3221 nvml pi_pmic battery cpufreq thermal perf_event");
     expect_selection(" perf_event , memory,proc_mem,", "proc_mem perf_event");
     expect_selection("synthetic:constant=5,ramp=7,memory", "proc_mem synthetic:constant=5,ramp=7");
     expect_selection("test,synthetic:ramp", "synthetic:ramp");

@@ -350,6 +350,27 @@ static void hwmon_counts_each_rail_once(void **state)
     assert_int_equal(b->record.n_metrics, 3 * 4 + 2); /* four rails and the total that is unknown */
 }
 
+static void a_graphics_card_is_not_the_machine(void **state)
+{
+    struct bench *b = *state;
+    fake_tree_put(&b->tree, HWMON "hwmon0/name", "i915");
+    fake_tree_put_number(&b->tree, HWMON "hwmon0/energy1_input", 0);
+    fake_tree_put(&b->tree, HWMON "hwmon1/name", "coretemp");
+    bench_open(b, "hwmon", 10 * MS);
+    b->ops->start(b->state);
+    for (int i = 0; i <= 200; i++) {
+        fake_tree_put_number(&b->tree, HWMON "hwmon0/energy1_input", 4294000000ll + i * 10000); /* beyond 32 bits: the driver extends */
+        if (i == 0)
+            b->ops->start(b->state);
+        b->ops->poll(b->state, mb_clock_ns());
+        bench_pass_ms(10);
+    }
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(bench_energy(b, "i915/energy1") == 2e6);
+    assert_non_null(strstr(bench_no_energy(b, ""), "a graphics card only"));
+}
+
 static void hwmon_with_nothing_useful_says_so(void **state)
 {
     struct bench *b = *state;
@@ -431,6 +452,7 @@ int main(void)
         TEST(forbidden_names_the_remedy),
         TEST(hwmon_integrates_bursts),
         TEST(hwmon_counts_each_rail_once),
+        TEST(a_graphics_card_is_not_the_machine),
         TEST(hwmon_with_nothing_useful_says_so),
         TEST(rapl_in_real_time_matches_the_device),
     };
