@@ -108,6 +108,106 @@ SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || C
 FROM trial t LEFT JOIN s ON s.trial_id = t.id AND s.preference = 1
 WHERE t.status = 'ok';
 
+-- v_idle: what a machine draws while nothing is asked: one row per cell of workload idle, source and scope with a total ('' or psys),
+--   over its measured ok repetitions.   power_uw = mean of their mean powers   sd_uw = standard deviation of these   seconds = all of them
+--   drift_uw = mean of the later half - mean of the earlier half; above sd_uw the machine was not at rest (of 20 repetitions of white noise
+--   2 % are refused by chance, of 6 26 %: simulated)   age = 1 for the newest of its device, source, scope and origin: the baseline
+--   reason = why it is no baseline
+CREATE VIEW v_idle AS
+WITH p AS (
+  SELECT r.device_id, c.run_id, c.id AS cell_id, t.started_utc, e.source, e.scope, e.origin, m.value AS power_uw,
+         e.value / nullif(m.value, 0) AS seconds, row_number() OVER w AS i,
+         count(*) OVER (PARTITION BY c.id, e.source, e.scope) AS n, avg(m.value) OVER (PARTITION BY c.id, e.source, e.scope) AS mean
+  FROM cell c JOIN run r ON r.id = c.run_id JOIN trial t ON t.cell_id = c.id AND t.kind = 'measured' AND t.status = 'ok'
+  JOIN metric e ON e.trial_id = t.id AND e.name = 'energy_uj' AND e.value IS NOT NULL AND (e.scope = '' OR e.scope LIKE 'psys%')
+  JOIN metric m ON m.trial_id = t.id AND m.name = 'power_mean_uw' AND m.scope = e.scope AND m.source = e.source AND m.value IS NOT NULL
+  WHERE c.workload = 'idle' WINDOW w AS (PARTITION BY c.id, e.source, e.scope ORDER BY t.repetition)),
+b AS (
+  SELECT device_id, run_id, cell_id, source, scope, origin, min(started_utc) AS started_utc, n, mean AS power_uw,
+         sqrt(sum((power_uw - mean) * (power_uw - mean)) / nullif(n - 1, 0)) AS sd_uw, sum(seconds) AS seconds,
+         avg(power_uw) FILTER (WHERE i > n - n / 2) - avg(power_uw) FILTER (WHERE i <= n / 2) AS drift_uw
+  FROM p GROUP BY cell_id, source, scope)
+SELECT *, row_number() OVER (PARTITION BY device_id, source, scope, origin ORDER BY started_utc DESC, cell_id DESC) AS age,
+       CASE WHEN n < 6 THEN printf('the idle baseline has %d repetitions, it needs 6', n)
+            WHEN abs(drift_uw) > sd_uw + 1e-9 * power_uw THEN printf('the idle baseline drifted by %.3g W, more than its standard deviation of %.3g W: '
+              || 'let the machine settle and run plans/idle.yaml again', drift_uw / 1e6, sd_uw / 1e6) END AS reason
+FROM b;
+
+-- v_trial_net: every known energy of a total or a phase, gross and above idle, per ok repetition of other workloads.
+--   span_s  what the source measured over: energy_uj / power_mean_uw
+--   net_uj  gross_uj - idle power * span_s, with the newest baseline of the same device, source and origin (phases: of the source's total)
+--   net_error_uj = sqrt(gross_error_uj^2 + (2 sd sqrt(1 + 1/n) span_s)^2): the source's own error, and where 95 % of the idle power of
+--     one more span lie, of n spans with standard deviation sd (both as of about two standard deviations)
+--   n_tokens  what it is divided by: prompt tokens of 'prefill', else tokens generated; NULL for 'load'
+--   sees_all  1 where the source sees the whole machine (an external meter, psys, the battery), 0 where it sees the processor or a rail
+CREATE VIEW v_trial_net AS
+WITH e AS (
+  SELECT r.device_id, r.conditions, t.cell_id, t.id AS trial_id, t.kind, m.source, m.scope, m.origin, m.value AS gross_uj,
+         CASE WHEN m.scope LIKE 'psys%' THEN m.scope ELSE '' END AS idle_scope, x.value AS gross_error_uj,
+         coalesce(m.value / nullif(w.value, 0), CASE WHEN m.scope = '' THEN t.duration_ns / 1e9 END) AS span_s,
+         m.scope LIKE 'psys%' OR m.source IN ('ptdaemon', 'smartpower3', 'meter', 'battery') AS sees_all
+  FROM metric m JOIN trial t ON t.id = m.trial_id AND t.status = 'ok' JOIN cell c ON c.id = t.cell_id AND c.workload <> 'idle'
+  JOIN run r ON r.id = c.run_id
+  LEFT JOIN metric w ON w.trial_id = t.id AND w.name = 'power_mean_uw' AND w.scope = m.scope AND w.source = m.source
+  LEFT JOIN metric x ON x.trial_id = t.id AND x.name = 'energy_error_uj' AND x.scope = m.scope AND x.source = m.source
+  WHERE m.name = 'energy_uj' AND m.value IS NOT NULL AND (m.scope IN ('', 'load', 'prefill', 'decode') OR m.scope LIKE 'psys%'))
+SELECT e.cell_id, e.trial_id, e.kind, e.source, e.scope, e.origin, e.gross_uj, e.gross_error_uj, e.span_s, e.sees_all,
+       i.cell_id AS idle_cell_id, i.run_id AS idle_run_id, i.power_uw AS idle_uw, i.sd_uw AS idle_sd_uw,
+       CASE WHEN i.reason IS NULL THEN e.gross_uj - i.power_uw * e.span_s END AS net_uj,
+       CASE WHEN i.reason IS NULL THEN sqrt(e.gross_error_uj * e.gross_error_uj + 4 * i.sd_uw * i.sd_uw * (1 + 1.0 / i.n) * e.span_s * e.span_s) END
+         AS net_error_uj,
+       CASE WHEN i.cell_id IS NULL THEN 'no idle baseline of ' || e.source || ' on this machine: meltbench run plans/idle.yaml'
+            ELSE i.reason END AS net_reason,
+       CASE e.scope WHEN 'load' THEN NULL WHEN 'prefill' THEN nullif(t.n_prompt, 0) ELSE nullif(t.n_gen, 0) END AS n_tokens, t.n_requests,
+       3600.0 * (e.conditions ->> '$.battery_full_uwh') AS battery_uj -- 1 uWh = 3600 uJ
+FROM e LEFT JOIN v_idle i ON i.device_id = e.device_id AND i.source = e.source AND i.scope = e.idle_scope AND i.origin = e.origin AND i.age = 1
+LEFT JOIN v_trial_rate t ON t.trial_id = e.trial_id;
+
+-- v_cell_energy: medians of v_trial_net over the measured repetitions of a cell: one row per source and scope (total, psys, load, prefill,
+--   decode). per_token_uj: J per prompt token for prefill, per output token else; net_* the same above idle.
+--   *_error_uj  median of the repetitions' errors
+--   prompts_per_charge = battery's full charge / gross energy of a request, only from a source that sees the whole machine; else NULL with
+--   charge_reason. is_basis = 1 for the source that v_cell takes its energy from.
+CREATE VIEW v_cell_energy AS
+WITH v AS (
+  SELECT cell_id, trial_id, source, scope, origin, 'gross_uj' AS name, gross_uj AS value FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'gross_error_uj', gross_error_uj FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'net_uj', net_uj FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'net_error_uj', net_error_uj FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'per_token_uj', gross_uj / n_tokens FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'net_per_token_uj', net_uj / n_tokens FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'net_per_token_error_uj', net_error_uj / n_tokens FROM v_trial_net WHERE kind = 'measured'
+  UNION ALL SELECT cell_id, trial_id, source, scope, origin, 'per_request_uj', gross_uj / n_requests FROM v_trial_net WHERE kind = 'measured'),
+o AS (
+  SELECT *, row_number() OVER (PARTITION BY cell_id, source, scope, origin, name ORDER BY value) AS i,
+         count(*) OVER (PARTITION BY cell_id, source, scope, origin, name) AS n
+  FROM v WHERE value IS NOT NULL),
+m AS (
+  SELECT cell_id, source, scope, origin, name, avg(value) AS median FROM o WHERE i IN ((n + 1) / 2, (n + 2) / 2)
+  GROUP BY cell_id, source, scope, origin, name),
+w AS (
+  SELECT cell_id, source, scope, origin, max(CASE name WHEN 'gross_uj' THEN median END) AS gross_uj,
+         max(CASE name WHEN 'gross_error_uj' THEN median END) AS gross_error_uj, max(CASE name WHEN 'net_uj' THEN median END) AS net_uj,
+         max(CASE name WHEN 'net_error_uj' THEN median END) AS net_error_uj, max(CASE name WHEN 'per_token_uj' THEN median END) AS per_token_uj,
+         max(CASE name WHEN 'net_per_token_uj' THEN median END) AS net_per_token_uj,
+         max(CASE name WHEN 'net_per_token_error_uj' THEN median END) AS net_per_token_error_uj,
+         max(CASE name WHEN 'per_request_uj' THEN median END) AS per_request_uj
+  FROM m GROUP BY cell_id, source, scope, origin),
+t AS (
+  SELECT cell_id, source, scope, origin, count(*) AS n, min(net_reason) AS net_reason, min(idle_uw) AS idle_uw, min(idle_sd_uw) AS idle_sd_uw,
+         min(idle_run_id) AS idle_run_id, min(sees_all) AS sees_all, min(battery_uj) AS battery_uj
+  FROM v_trial_net WHERE kind = 'measured' GROUP BY cell_id, source, scope, origin)
+SELECT c.run_id, w.cell_id, c.i_cell, w.source, w.scope, w.origin, t.n, w.gross_uj, w.gross_error_uj, t.idle_uw, t.idle_sd_uw, t.idle_run_id,
+       w.net_uj, w.net_error_uj, t.net_reason, w.per_token_uj, w.net_per_token_uj, w.net_per_token_error_uj,
+       CASE WHEN w.scope IN ('load', 'prefill', 'decode') THEN NULL
+            WHEN t.sees_all THEN t.battery_uj / nullif(w.per_request_uj, 0) END AS prompts_per_charge,
+       CASE WHEN w.scope IN ('load', 'prefill', 'decode') THEN 'a charge is counted in whole requests'
+            WHEN NOT t.sees_all THEN w.source || ' does not see the whole machine'
+            WHEN t.battery_uj IS NULL THEN 'no battery with a known capacity' END AS charge_reason,
+       EXISTS (SELECT 1 FROM v_trial_energy e WHERE e.cell_id = w.cell_id AND e.kind = 'measured'
+               AND e.basis = w.source || CASE WHEN w.scope LIKE 'psys%' THEN ' ' || w.scope ELSE '' END) AS is_basis
+FROM w JOIN t ON t.cell_id = w.cell_id AND t.source = w.source AND t.scope = w.scope AND t.origin = w.origin JOIN cell c ON c.id = w.cell_id;
+
 -- v_trial_accuracy: right answers by questions over all tasks of a repetition: the workload's own total (scope ''), else
 --   sum(accuracy * n_questions) / sum(n_questions) over tasks (one without n_questions counts once).
 CREATE VIEW v_trial_accuracy AS

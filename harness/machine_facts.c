@@ -164,13 +164,30 @@ json_t *mb_machine_facts(const char *root)
     return facts;
 }
 
+/* What the battery holds when full, uWh: what a charge is worth. Fuel gauges that count charge: uAh x uV of the design. */
+static json_t *battery_capacity(const char *root, const char *name)
+{
+    char path[320];
+    int64_t value, microvolt;
+    snprintf(path, sizeof(path), "/sys/class/power_supply/%.64s/energy_full", name);
+    if (mb_sys_read_i64(root, path, &value, NULL) == MB_OK && value > 0)
+        return json_integer(value);
+    snprintf(path, sizeof(path), "/sys/class/power_supply/%.64s/charge_full", name);
+    if (mb_sys_read_i64(root, path, &value, NULL) || value <= 0)
+        return json_null();
+    snprintf(path, sizeof(path), "/sys/class/power_supply/%.64s/voltage_min_design", name);
+    if (mb_sys_read_i64(root, path, &microvolt, NULL) || microvolt <= 0)
+        return json_null();
+    return json_integer((json_int_t)((double)value * (double)microvolt * 1e-6));
+}
+
 /* Mains and batteries of /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power). */
 static void set_power(json_t *c, const char *root, json_t *absent)
 {
     char **names = NULL, path[320], type[32];
     size_t n = 0;
     int64_t number;
-    json_t *mains = NULL, *battery = NULL;
+    json_t *mains = NULL, *battery = NULL, *capacity = NULL;
     if (mb_sys_list(root, "/sys/class/power_supply", "", &names, &n, NULL))
         n = 0;
     for (size_t i = 0; i < n; i++) {
@@ -181,9 +198,10 @@ static void set_power(json_t *c, const char *root, json_t *absent)
         snprintf(path, sizeof(path), "/sys/class/power_supply/%.64s/%s", names[i], is_battery ? "capacity" : "online");
         if (mb_sys_read_i64(root, path, &number, NULL))
             continue;
-        if (is_battery && !battery)
+        if (is_battery && !battery) {
             battery = json_integer(number);
-        else if (!is_battery && (!mains || number)) {
+            capacity = battery_capacity(root, names[i]);
+        } else if (!is_battery && (!mains || number)) {
             json_decref(mains);
             mains = json_boolean(number != 0);
         }
@@ -195,6 +213,7 @@ static void set_power(json_t *c, const char *root, json_t *absent)
         json_object_set_new(absent, "battery_percent", json_string("no battery in /sys/class/power_supply"));
     json_object_set_new(c, "mains", mains ? mains : json_null());
     json_object_set_new(c, "battery_percent", battery ? battery : json_null());
+    json_object_set_new(c, "battery_full_uwh", capacity ? capacity : json_null());
 }
 
 static void set_hottest(json_t *c, const char *root, json_t *absent)

@@ -67,12 +67,14 @@ static double work_of(const struct mb_request *rq)
         return PROMPT_SHARE * (double)(strlen(rq->context) + strlen(rq->continuation)) / BYTES_PER_TOKEN;
     case MB_REQUEST_PERPLEXITY:
         return PROMPT_SHARE * rq->n_chunk;
+    case MB_REQUEST_IDLE:
+        return 0;
     }
     return 0;
 }
 
-/* One trial's requests in units of a generated token; NaN when the workload cannot be opened. */
-static double trial_work(const struct mb_cell *cell)
+/* One trial's requests in units of a generated token, and the time in which nothing is done; NaN when the workload cannot be opened. */
+static double trial_work(const struct mb_cell *cell, double *idle_s)
 {
     const struct mb_workload_ops *ops = mb_workload_find(cell->workload);
     struct mb_workload_need need = {0};
@@ -87,8 +89,10 @@ static double trial_work(const struct mb_cell *cell)
         ops->begin(state, 0);
     struct mb_request rq = {0};
     /* At most the requests of one trial: a text's end is only known to its tokenizer. */
-    for (uint32_t i = 0; !isnan(work) && i < need.n_requests && ops->next(state, &rq, &ignored) == 1; i++)
+    for (uint32_t i = 0; !isnan(work) && i < need.n_requests && ops->next(state, &rq, &ignored) == 1; i++) {
         work += work_of(&rq);
+        *idle_s += (double)rq.duration_ns * 1e-9;
+    }
     ops->close(state);
     free(state);
     return work;
@@ -100,8 +104,14 @@ struct mb_estimate mb_estimate_cell(const struct mb_plan *plan, const struct mb_
     if (db)
         e.trial_s = measured_s(db, cell->hash);
     e.from_database = !isnan(e.trial_s);
-    if (!e.from_database && cell->model_bytes && bytes_per_s > 0)
-        e.trial_s = trial_work(&cell->cell) * (double)cell->model_bytes / bytes_per_s;
+    if (!e.from_database) {
+        double idle_s = 0;
+        const double work = trial_work(&cell->cell, &idle_s);
+        if (work == 0 && idle_s > 0)
+            e.trial_s = idle_s;
+        else if (cell->model_bytes && bytes_per_s > 0)
+            e.trial_s = work * (double)cell->model_bytes / bytes_per_s;
+    }
     const uint32_t n_warmup = plan->protocol.warmup < 0 ? AUTO_WARMUP : (uint32_t)plan->protocol.warmup;
     e.cell_s = START_S + e.trial_s * (cell->repetitions + n_warmup);
     return e;

@@ -267,7 +267,7 @@ static int prepare_next(struct mb_site *s, struct mb_request *rq, uint32_t index
     s->result = empty;
     s->result.text[0] = '\0';
     rc = reserve_events(s->record, (size_t)s->need.max_gen + EVENTS_BESIDE_TOKENS, err);
-    if (rc == MB_OK)
+    if (rc == MB_OK && rq->kind != MB_REQUEST_IDLE)
         rc = s->runner->prepare(s->runner_state, rq, err);
     return rc ? rc : 1;
 }
@@ -281,6 +281,16 @@ static void stop_collecting(struct mb_site *s)
     set_stage(s, MB_STAGE_READ);
 }
 
+static void stay_idle(const struct mb_request *rq, const struct mb_event_sink *sink)
+{
+    struct mb_event event = {.t_ns = mb_clock_ns(), .request = rq->index, .kind = MB_EVENT_REQUEST_BEGIN};
+    sink->put(sink->user, &event);
+    mb_clock_sleep_until_ns(event.t_ns + rq->duration_ns);
+    event.t_ns = mb_clock_ns();
+    event.kind = MB_EVENT_REQUEST_END;
+    sink->put(sink->user, &event);
+}
+
 /* All requests. The first is ready in @rq; the region's end is latched after each, so that the last one counts. */
 static int run_requests(struct mb_site *s, struct mb_request *rq, int more, struct mb_record *r, struct mb_error *err)
 {
@@ -290,7 +300,10 @@ static int run_requests(struct mb_site *s, struct mb_request *rq, int more, stru
         invalid(r, "the workload asked nothing");
     for (uint32_t i = 0; more > 0; i++) {
         const size_t first = r->n_events;
-        rc = s->runner->run(s->runner_state, rq, &s->result, &sink, err);
+        if (rq->kind == MB_REQUEST_IDLE)
+            stay_idle(rq, &sink);
+        else
+            rc = s->runner->run(s->runner_state, rq, &s->result, &sink, err);
         r->t_end_ns = mb_clock_ns();
         if (i + 1 == s->need.n_requests || rc)
             stop_collecting(s);

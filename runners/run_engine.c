@@ -178,6 +178,7 @@ static int engine_prepare(void *state, const struct mb_request *rq, struct mb_er
         rc = mb_perplexity_prepare(&st->score, st->model, rq, &e);
         return rc ? mb_engine_fail(&e, err) : MB_OK;
     case MB_REQUEST_GENERATE:
+    case MB_REQUEST_IDLE: /* never gets here */
         break;
     }
     mb_score_forget(&st->score); /* the cache will hold something else */

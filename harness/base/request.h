@@ -15,6 +15,7 @@ enum mb_request_kind {
     MB_REQUEST_GENERATE, /* prompt in, tokens out */
     MB_REQUEST_SCORE,    /* log-likelihood of continuation after context */
     MB_REQUEST_PERPLEXITY, /* log-likelihood of the scored half of a chunk of text tokens */
+    MB_REQUEST_IDLE,     /* nothing for a while: the harness waits itself, runners never see it */
 };
 
 struct mb_request {
@@ -42,6 +43,9 @@ struct mb_request {
 
     /* PERPLEXITY: tokens [n_skip, n_skip + n_chunk) of text's tokens; positions n_chunk/2 .. n_chunk-2 predict the next one */
     uint32_t n_skip, n_chunk;
+
+    /* IDLE */
+    uint64_t duration_ns;
 };
 
 struct mb_result {

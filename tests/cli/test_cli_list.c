@@ -14,7 +14,7 @@ static const struct { const char *name; const char *ids[6]; } sections[] = {
     {"backends", {"cpu", "opencl", "npu-sim"}},
     {"devices", {"cpu"}},
     {"collectors", {"proc_mem", "rapl", "hwmon", "perf_event", "synthetic"}},
-    {"workloads", {"micro", "chat", "accuracy", "perplexity"}},
+    {"workloads", {"micro", "chat", "accuracy", "perplexity", "idle"}},
     {"quant", {"file", "q8_0", "q4_0"}},
     {"early_exit", {"none", "verify"}},
     {"token_reduction", {"none", "streaming"}},

@@ -85,6 +85,8 @@ static void put_pc(void)
     put("/sys/class/power_supply/AC/online", "0\n");
     put("/sys/class/power_supply/BAT0/type", "Battery\n");
     put("/sys/class/power_supply/BAT0/capacity", "77\n");
+    put("/sys/class/power_supply/BAT0/charge_full", "4000000\n");
+    put("/sys/class/power_supply/BAT0/voltage_min_design", "11400000\n");
     put("/sys/class/thermal/thermal_zone0/type", "acpitz\n");
     put("/sys/class/thermal/thermal_zone0/temp", "30000\n");
     put("/sys/class/thermal/thermal_zone1/type", "x86_pkg_temp\n");
@@ -147,6 +149,7 @@ static void conditions_are_read(void **state)
     assert_true(json_real_value(json_array_get(json_object_get(c, "loadavg"), 0)) == 0.5);
     assert_true(json_is_false(json_object_get(c, "mains")));
     assert_int_equal(json_integer_value(json_object_get(c, "battery_percent")), 77);
+    assert_int_equal(json_integer_value(json_object_get(c, "battery_full_uwh")), 45600000);
     assert_string_equal(text_at(c, "hottest_zone"), "x86_pkg_temp");
     assert_int_equal(json_integer_value(json_object_get(c, "hottest_milli_c")), 61000);
     assert_true(json_is_false(json_object_get(c, "boost")));
@@ -241,6 +244,7 @@ static void an_empty_tree_gives_unknowns_not_zeros(void **state)
     assert_true(json_is_null(json_object_get(facts, "memory_bytes")));
     assert_true(json_is_null(json_object_get(c, "hottest_milli_c")));
     assert_true(json_is_null(json_object_get(c, "battery_percent")));
+    assert_true(json_is_null(json_object_get(c, "battery_full_uwh")));
     assert_true(json_is_null(json_object_get(c, "boost")));
     json_decref(facts);
     json_decref(c);

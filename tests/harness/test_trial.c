@@ -102,7 +102,7 @@ static int r_probe(struct mb_error *why)
 static int r_open(void *state, const struct mb_cell *cell, uint32_t n_ctx, const struct mb_event_sink *events, struct mb_error *err)
 {
     struct stage *s = *(struct stage **)state = stage_of_cell(cell);
-    assert_int_equal(n_ctx, 100);
+    assert_int_equal(n_ctx, strcmp(cell->workload, "idle") == 0 ? 1 : 100);
     call(s, "r.open");
     if (s->fault == UNSUPPORTED)
         return mb_fail(err, MB_ENOTSUP, "not on this machine");
@@ -246,6 +246,32 @@ static bool has_scope(const struct mb_record *r, enum mb_metric metric, const ch
     return false;
 }
 
+static void idle_waits_without_the_runner(void **state)
+{
+    (void)state;
+    static const char *const axis[MB_AXIS_N] = {0};
+    struct stage s = {0};
+    char address[40];
+    snprintf(address, sizeof(address), "%p", (void *)&s);
+    struct mb_cell cell = {.runner = "fake", .workload = "idle", .data_dir = address, .options = json_pack("{s:i}", "seconds", 1)};
+    memcpy(cell.axis, axis, sizeof(axis));
+    const struct mb_site_setup setup = {.cell = &cell, .collect = "synthetic:constant=10", .root = "", .period_ns = 10000000, .max_samples = 1000,
+                                        .runner = &runner};
+    struct mb_site *site;
+    struct mb_record r = {0};
+    struct mb_error err = {0};
+    assert_int_equal(mb_site_open(&site, &setup, &err), MB_OK);
+    assert_int_equal(mb_site_trial(site, MB_TRIAL_MEASURED, 0, &r, &err), MB_OK);
+    assert_int_equal(r.status, MB_TRIAL_OK);
+    assert_string_equal(s.calls, "r.open reset report ");
+    assert_true(r.t_end_ns - r.t_begin_ns >= 1000000000u);
+    assert_int_equal(metric_of(&r, MB_METRIC_SYNTHETIC), 10);
+    assert_int_equal(metric_of(&r, MB_METRIC_N_GEN), 0);
+    mb_record_release(&r);
+    mb_site_close(site);
+    json_decref((json_t *)(uintptr_t)cell.options);
+}
+
 static void calls_come_in_the_order_of_the_contracts(void **state)
 {
     (void)state;
@@ -321,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_that_contradict_each_other_are_invalid),
         cmocka_unit_test(whatever_goes_wrong_fails_the_repetition_with_its_place),
+        cmocka_unit_test(idle_waits_without_the_runner),
         cmocka_unit_test(calls_come_in_the_order_of_the_contracts),
         cmocka_unit_test(a_repetition_without_a_request_is_invalid),
         cmocka_unit_test(a_workload_that_miscounts_its_requests_loses_nothing),

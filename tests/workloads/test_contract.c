@@ -106,6 +106,8 @@ static void note_request(struct tally *t, const struct mb_request *rq, const str
         *in_cache += (uint32_t)(strlen(context) + strlen(continuation));
     } else if (rq->kind == MB_REQUEST_PERPLEXITY) {
         *in_cache += rq->n_chunk;
+    } else if (rq->kind == MB_REQUEST_IDLE) {
+        assert_true(rq->duration_ns > 0);
     } else {
         assert_true(*text);
         *in_cache += rq->n_depth + (rq->n_prompt ? rq->n_prompt : (uint32_t)strlen(text)) + rq->max_gen;
