@@ -2,6 +2,7 @@
 #include "harness/cell_run.h"
 
 #include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,17 @@ static int judge(struct mb_cell_run *c, struct mb_error *err)
     return rc;
 }
 
+/* The same requests give the same tokens, greedy or from a seed: what gave others computed wrongly, now or before. */
+static bool other_output(const struct mb_cell_run *c, struct mb_error *err)
+{
+    const uint64_t hash = mb_resume_output(&c->last);
+    if (!hash || !c->done->output_hash || hash == c->done->output_hash)
+        return false;
+    mb_fail(err, MB_EFAILED, "wrong output: the same requests gave other tokens than before (output_hash %012" PRIx64 ", first seen %012" PRIx64 ")", hash,
+            c->done->output_hash);
+    return true;
+}
+
 /* One repetition into c->last. FAILED also when it came back but failed. */
 static enum outcome ask_trial(struct mb_cell_run *c, enum mb_trial_kind kind, uint32_t repetition, struct mb_error *err)
 {
@@ -250,6 +262,8 @@ static enum outcome ask_trial(struct mb_cell_run *c, enum mb_trial_kind kind, ui
         mb_fail(err, MB_EFAILED, "%s", c->last.reason ? c->last.reason : "failed");
         end = FAILED;
     }
+    if (end == GOES_ON && other_output(c, err))
+        end = FAILED;
     return end;
 }
 

@@ -12,6 +12,12 @@ static bool is_named(sqlite3_stmt *row, int column, const char *name)
     return text && strcmp(text, name) == 0;
 }
 
+static void note_output(struct mb_cell_done *done, enum mb_trial_status status, uint64_t hash)
+{
+    if (status == MB_TRIAL_OK && done->output_hash == 0)
+        done->output_hash = hash;
+}
+
 static int take_row(struct mb_cell_done *done, sqlite3_stmt *row, struct mb_error *err)
 {
     struct mb_record r = {.reason = (char *)(uintptr_t)sqlite3_column_text(row, 2), .t_end_ns = (uint64_t)sqlite3_column_int64(row, 3)};
@@ -21,12 +27,14 @@ static int take_row(struct mb_cell_done *done, sqlite3_stmt *row, struct mb_erro
     for (int k = MB_TRIAL_OK; k <= MB_TRIAL_INVALID; k++)
         if (is_named(row, 1, mb_trial_status_name((enum mb_trial_status)k)))
             r.status = (enum mb_trial_status)k;
+    note_output(done, r.status, (uint64_t)sqlite3_column_int64(row, 4));
     return mb_resume_note(done, &r, err);
 }
 
 int mb_resume_cell(struct mb_db *db, int64_t cell_id, struct mb_cell_done *done, struct mb_error *err)
 {
-    static const char sql[] = "SELECT kind, status, reason, duration_ns FROM trial WHERE cell_id = ? ORDER BY kind, repetition";
+    static const char sql[] = "SELECT kind, status, reason, duration_ns, (SELECT CAST(value AS INTEGER) FROM metric m "
+                              "WHERE m.trial_id = trial.id AND name = 'output_hash') FROM trial WHERE cell_id = ? ORDER BY kind, repetition";
     sqlite3 *handle = mb_db_handle(db);
     sqlite3_stmt *row = NULL;
     *done = (struct mb_cell_done){0};
@@ -82,8 +90,17 @@ static int note_measured(struct mb_cell_done *done, const struct mb_record *r, s
     return MB_OK;
 }
 
+uint64_t mb_resume_output(const struct mb_record *r)
+{
+    for (size_t i = 0; i < r->n_metrics; i++)
+        if (r->metrics[i].metric == MB_METRIC_OUTPUT_HASH && r->metrics[i].value > 0)
+            return (uint64_t)r->metrics[i].value;
+    return 0;
+}
+
 int mb_resume_note(struct mb_cell_done *done, const struct mb_record *r, struct mb_error *err)
 {
+    note_output(done, r->status, mb_resume_output(r));
     if (r->kind == MB_TRIAL_MEASURED)
         return note_measured(done, r, err);
     *(r->kind == MB_TRIAL_WARMUP ? &done->n_warmup : &done->n_cold) += 1;

@@ -23,8 +23,8 @@
 #define OOM_STEP_BYTES (1u << 20)
 #define OOM_ROOM_BYTES (64u << 20)
 
-enum null_fail { FAIL_NONE, FAIL_CRASH, FAIL_ABORT, FAIL_EXIT, FAIL_OOM, FAIL_HANG, FAIL_NAN, FAIL_ERROR, FAIL_KILL, FAIL_MUTE, FAIL_N };
-static const char *const fail_names[FAIL_N] = {"none", "crash", "abort", "exit", "oom", "hang", "nan", "error", "kill", "mute"};
+enum null_fail { FAIL_NONE, FAIL_CRASH, FAIL_ABORT, FAIL_EXIT, FAIL_OOM, FAIL_HANG, FAIL_NAN, FAIL_ERROR, FAIL_KILL, FAIL_MUTE, FAIL_WRONG, FAIL_N };
+static const char *const fail_names[FAIL_N] = {"none", "crash", "abort", "exit", "oom", "hang", "nan", "error", "kill", "mute", "wrong"};
 
 struct null_script {
     double load_us, tokenize_us, prefill_us, prompt_token_us, token_us, detokenize_us, score_us;
@@ -71,7 +71,7 @@ static int parse_fail(struct null_script *script, const char *value, size_t n, s
         if (strlen(fail_names[kind]) == n_kind && strncmp(fail_names[kind], value, n_kind) == 0)
             script->fail = (enum null_fail)kind;
     if (script->fail == FAIL_NONE)
-        return mb_fail(err, MB_EINVAL, "null script: fail=%.*s: expected crash, abort, exit, oom, hang, nan, error, kill or mute, with @open or @N",
+        return mb_fail(err, MB_EINVAL, "null script: fail=%.*s: expected crash, abort, exit, oom, hang, nan, error, kill, mute or wrong, with @open or @N",
                        (int)n, value);
     script->fail_trial = 0;
     if (!at)
@@ -259,6 +259,7 @@ static int fail_now(enum null_fail kind, struct mb_error *err)
         return isnan(log(-1.0)) ? mb_fail(err, MB_EFAILED, "NaN in the logits (scripted)") : MB_EFAILED;
     case FAIL_ERROR:
     case FAIL_MUTE:
+    case FAIL_WRONG:
     case FAIL_NONE:
     case FAIL_N:
         break;
@@ -345,7 +346,7 @@ static bool say_token(const struct null_state *s, const struct mb_request *rq, s
         return true;
     memcpy(rs->text + *n_text, piece, n + 1);
     *n_text += n;
-    return !rq->on_text || must_fail(s, s->trial, i) || rq->on_text->put(rq->on_text->user, piece, n);
+    return !rq->on_text || (must_fail(s, s->trial, i) && s->script.fail == FAIL_MUTE) || rq->on_text->put(rq->on_text->user, piece, n);
 }
 
 static int run_generate(struct null_state *s, const struct mb_request *rq, struct mb_result *rs, const struct mb_event_sink *events,
@@ -360,10 +361,11 @@ static int run_generate(struct null_state *s, const struct mb_request *rq, struc
     if (n_gen > rs->cap_tokens)
         n_gen = (uint32_t)rs->cap_tokens;
     for (uint32_t i = 0; i < n_gen; i++) {
-        if (must_fail(s, s->trial, i) && s->script.fail != FAIL_MUTE)
+        const bool fails = must_fail(s, s->trial, i);
+        if (fails && s->script.fail != FAIL_MUTE && s->script.fail != FAIL_WRONG)
             return fail_now(s->script.fail, err);
         wait_us(s, s->script.token_us);
-        rs->tokens[i] = i + 1;
+        rs->tokens[i] = fails && s->script.fail == FAIL_WRONG ? 0 : i + 1;
         stamp(s, events, MB_EVENT_TOKEN, rq, i, i + 1);
         if (!say_token(s, rq, rs, i, &n_text))
             return mb_fail(err, MB_EIO, "nobody takes the text");

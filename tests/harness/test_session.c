@@ -58,6 +58,7 @@ static void every_way_of_dying_is_a_row_with_its_reason(void **state)
         {"null:token_us=100,fail=oom@3", "request 0 micro/pp16+tg4: out of memory: no room for 1048576 more bytes after"},
         {"null:token_us=100,fail=nan@3", "request 0 micro/pp16+tg4: NaN in the logits (scripted)"},
         {"null:token_us=100,fail=error@3", "request 0 micro/pp16+tg4: scripted error"},
+        {"null:token_us=100,fail=wrong@3", "wrong output: the same requests gave other tokens than before (output_hash "},
     };
     struct campaign_cell cells[N_OF(cases)];
     for (size_t i = 0; i < N_OF(cases); i++)
@@ -76,6 +77,25 @@ static void every_way_of_dying_is_a_row_with_its_reason(void **state)
     }
     assert_int_equal(campaign_number(&c, "SELECT count(*) FROM trial WHERE kind = 'cold'"), N_OF(cases)); /* not twice for the second worker */
     assert_string_equal(campaign_query(&c, "SELECT state FROM run"), "finished");
+    campaign_close(&c);
+}
+
+/* What the first worker said is known after a kill, too. */
+static void output_is_held_against_what_was_stored_before(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:token_us=100", 4, 3, NULL}};
+    struct campaign c;
+    campaign_open(&c, cells, N_OF(cells));
+    assert_int_equal(campaign_run(&c), 0);
+    campaign_query(&c, "DELETE FROM metric WHERE trial_id IN (SELECT id FROM trial WHERE kind = 'measured' AND repetition > 0)");
+    campaign_query(&c, "DELETE FROM event WHERE trial_id IN (SELECT id FROM trial WHERE kind = 'measured' AND repetition > 0)");
+    campaign_query(&c, "DELETE FROM trial WHERE kind = 'measured' AND repetition > 0");
+    campaign_query(&c, "UPDATE run SET state = 'running', finished_utc = NULL");
+    campaign_query(&c, "UPDATE metric SET value = value + 1 WHERE name = 'output_hash'");
+    assert_int_equal(campaign_run(&c), 1);
+    assert_string_equal(campaign_query(&c, "SELECT status FROM trial WHERE kind = 'measured' ORDER BY repetition"), "ok\nfailed\nfailed");
+    assert_non_null(strstr(campaign_query(&c, "SELECT reason FROM trial WHERE status = 'failed'"), "wrong output"));
     campaign_close(&c);
 }
 
@@ -319,6 +339,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_latencies_are_stored_as_scripted),
         cmocka_unit_test(every_way_of_dying_is_a_row_with_its_reason),
+        cmocka_unit_test(output_is_held_against_what_was_stored_before),
         cmocka_unit_test(a_hanging_worker_is_killed_in_time),
         cmocka_unit_test(after_two_failures_in_a_row_the_rest_is_skipped),
         cmocka_unit_test(refused_cells_are_one_skipped_row_and_no_failure),
