@@ -388,6 +388,16 @@ int mb_cell_run_next(struct mb_cell_run *c, struct mb_error *err)
     return rc;
 }
 
+bool mb_cell_run_is_open(const struct mb_cell_run *c)
+{
+    return c->worker.pid > 0;
+}
+
+void mb_cell_run_rest(struct mb_cell_run *c)
+{
+    mb_worker_quit(&c->worker);
+}
+
 void mb_cell_run_close(struct mb_cell_run *c, bool now)
 {
     if (!c)

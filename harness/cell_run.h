@@ -44,6 +44,10 @@ int mb_cell_run_open(struct mb_cell_run **out, const struct mb_cell_host *host, 
  *  be run becomes skipped rows, all at once. MB_EINTR: to be continued. Others: the database's. */
 int mb_cell_run_next(struct mb_cell_run *run, struct mb_error *err) MB_MUST_CHECK;
 
+/** mb_cell_run_is_open() - has it a live worker? mb_cell_run_rest() - end that worker; the next repetition gets a fresh, warmed-up one. */
+bool mb_cell_run_is_open(const struct mb_cell_run *run);
+void mb_cell_run_rest(struct mb_cell_run *run);
+
 /** mb_cell_run_close() - the worker ends by itself, or, @now, is killed. Accepts NULL. */
 void mb_cell_run_close(struct mb_cell_run *run, bool now);
 

@@ -190,7 +190,7 @@ static void print_table(const struct mb_plan *plan, const struct costs *costs, F
     size_t width[N_COLUMNS];
     measure_columns(plan, costs, width);
     fprintf(out, "plan %s (%.12s), order %s, seed %llu, collect %s\n", plan->name, plan->hash,
-            plan->protocol.order == MB_ORDER_SHUFFLED ? "shuffled" : "listed", (unsigned long long)plan->protocol.seed,
+            mb_order_name(plan->protocol.order), (unsigned long long)plan->protocol.seed,
             *plan->collect ? plan->collect : "nothing");
     print_common(plan, out);
     fputc('\n', out);

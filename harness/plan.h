@@ -19,7 +19,10 @@ enum { MB_PLAN_PERIOD_MS = 25 };
 
 enum { MB_PLAN_REPLACE_INVALID = 5 };
 
-enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED };
+enum mb_order { MB_ORDER_SHUFFLED, MB_ORDER_LISTED, MB_ORDER_INTERLEAVED /* interleave.h */ };
+
+/** mb_order_name() - as in a plan. */
+const char *mb_order_name(enum mb_order order);
 
 struct mb_protocol {
     enum mb_rules rules;    /* what the run is judged by at its end (rules.h) */

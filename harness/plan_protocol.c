@@ -118,7 +118,12 @@ static int take_warmup(const struct mb_plan_check *c, const struct mb_yaml *node
     return take_auto(c, node, "warmup", 1000, &p->warmup);
 }
 
-static const char *const order_names[] = {[MB_ORDER_SHUFFLED] = "shuffled", [MB_ORDER_LISTED] = "listed"};
+static const char *const order_names[] = {[MB_ORDER_SHUFFLED] = "shuffled", [MB_ORDER_LISTED] = "listed", [MB_ORDER_INTERLEAVED] = "interleaved"};
+
+const char *mb_order_name(enum mb_order order)
+{
+    return order_names[order];
+}
 
 static int take_order(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
 {
@@ -128,7 +133,7 @@ static int take_order(const struct mb_plan_check *c, const struct mb_yaml *node,
             p->order = (enum mb_order)i;
             return MB_OK;
         }
-    return rc ? rc : mb_yaml_fail(c->file, node, c->err, "order: '%s' is neither shuffled nor listed", node->text);
+    return rc ? rc : mb_yaml_fail(c->file, node, c->err, "order: '%s' is none of shuffled, listed, interleaved", node->text);
 }
 
 static int take_seed(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)

@@ -14,6 +14,7 @@
 #include "db/store.h"
 #include "harness/cell_run.h"
 #include "harness/cooldown.h"
+#include "harness/interleave.h"
 #include "harness/machine.h"
 #include "harness/run_noise.h"
 
@@ -117,14 +118,12 @@ static void choose_order(struct session *s)
     for (size_t i = 0; i < s->plan->n_cells; i++)
         s->order[i] = i;
     struct mb_rng rng = {s->plan->protocol.seed};
-    if (s->plan->protocol.order == MB_ORDER_SHUFFLED)
+    if (s->plan->protocol.order != MB_ORDER_LISTED)
         mb_rng_shuffle(&rng, s->order, s->plan->n_cells);
 }
 
-static int run_cells(struct session *s, struct mb_error *err)
+static int run_one_by_one(struct session *s, const struct mb_cell_host *host, struct mb_error *err)
 {
-    const struct mb_cell_host host = {.plan = s->plan, .options = s->options, .result = s->result, .interrupt = &s->interrupt,
-                                      .progress = &s->progress, .root = s->root};
     bool warm = false; /* something ran already: cool down before the next */
     int rc = MB_OK;
     for (size_t k = 0; rc == MB_OK && k < s->plan->n_cells; k++) {
@@ -133,11 +132,20 @@ static int run_cells(struct session *s, struct mb_error *err)
         if (!mb_cell_complete(cell, &s->done[i])) {
             if (warm && !cell->refused)
                 mb_cooldown_wait(s->plan->protocol.cooldown_s, s->root, &s->interrupt);
-            rc = mb_cell_run(&host, cell, s->cell_ids[i], &s->done[i], err);
+            rc = mb_cell_run(host, cell, s->cell_ids[i], &s->done[i], err);
             warm = warm || !cell->refused;
         }
         s->progress.n_cells_done += rc == MB_OK;
     }
+    return rc;
+}
+
+static int run_cells(struct session *s, struct mb_error *err)
+{
+    const struct mb_cell_host host = {.plan = s->plan, .options = s->options, .result = s->result, .interrupt = &s->interrupt,
+                                      .progress = &s->progress, .root = s->root};
+    const int rc = s->plan->protocol.order == MB_ORDER_INTERLEAVED ? mb_interleave_run(&host, s->order, s->cell_ids, s->done, err)
+                                                                    : run_one_by_one(s, &host, err);
     mb_progress_end(&s->progress);
     s->result->interrupted = rc == MB_EINTR;
     return rc == MB_OK && s->options->db ? mb_db_finish_run(s->options->db, s->result->run_id, err) : rc;

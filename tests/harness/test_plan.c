@@ -112,6 +112,10 @@ static void repetitions_may_be_a_rule(void **state)
     assert_non_null(strstr(plan->text, "\"replace_invalid\":9,"));
     assert_non_null(strstr(plan->text, "\"throttled\":\"keep\""));
     mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {order: interleaved}\n");
+    assert_int_equal(plan->protocol.order, MB_ORDER_INTERLEAVED);
+    assert_non_null(strstr(plan->text, "\"order\":\"interleaved\""));
+    mb_plan_free(plan);
     plan = load(NULL_MODEL MICRO "protocol: {repetitions: 5}\n"); /* a setting that is off is not in the text: hashes of old plans stay */
     assert_null(strstr(plan->text, "stopping"));
     assert_null(strstr(plan->text, "invalid"));
@@ -361,7 +365,7 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {replace_invalid: -1}\n", "p.yaml:3:29: replace_invalid: '-1' is not a whole number from 0"},
     {NULL_MODEL MICRO "protocol: {throttled: drop}\n", "p.yaml:3:23: throttled: 'drop' is neither invalid nor keep"},
     {NULL_MODEL MICRO "protocol: {warmup: some}\n", "p.yaml:3:20: warmup: 'some' is neither auto nor a whole number"},
-    {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is neither shuffled nor listed"},
+    {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is none of shuffled, listed, interleaved"},
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},
     {NULL_MODEL MICRO "protocol: {seed: 99999999999999999999}\n", "p.yaml:3:18: seed: '99999999999999999999'"},
     {NULL_MODEL MICRO "collect: [memry]\n", "p.yaml:3:11: collect: unknown collector or group 'memry'; did you mean 'memory'?"},

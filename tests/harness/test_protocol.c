@@ -117,7 +117,7 @@ static void open_throttled(struct campaign *c, struct fake_tree *tree, const cha
     assert_int_equal(setenv("MELTBENCH_SYSROOT", tree->root, 1), 0);
 }
 
-static void close_throttled(struct campaign *c, struct fake_tree *tree)
+static void close_with_tree(struct campaign *c, struct fake_tree *tree)
 {
     assert_int_equal(unsetenv("MELTBENCH_SYSROOT"), 0);
     fake_tree_remove(tree);
@@ -139,7 +139,7 @@ static void what_heat_slowed_is_kept_as_invalid_and_made_up_for_up_to_a_limit(vo
     assert_int_equal(campaign_number(&c, "SELECT count(*) FROM v_cell_value"), 0); /* in no figure */
     assert_true(campaign_said(&c, "one more is measured instead"));
     assert_true(campaign_said(&c, "no more are measured instead"));
-    close_throttled(&c, &tree);
+    close_with_tree(&c, &tree);
 }
 
 /* What a database holds decides: so a run that goes on ends as one that was not stopped. */
@@ -164,12 +164,12 @@ static void nothing_is_made_up_for_where_nothing_slows(void **state)
     open_throttled(&c, &tree, "0", 2);
     assert_int_equal(campaign_run(&c), 0);
     assert_string_equal(campaign_query(&c, STATUS), "ok\nok\nok");
-    close_throttled(&c, &tree);
+    close_with_tree(&c, &tree);
     open_throttled(&c, &tree, "2", 2);
     c.plan.protocol.mark_throttled = false; /* throttled: keep */
     assert_int_equal(campaign_run(&c), 0);
     assert_string_equal(campaign_query(&c, STATUS), "ok\nok\nok");
-    close_throttled(&c, &tree);
+    close_with_tree(&c, &tree);
 }
 
 static void once_it_is_cool_the_missing_ones_are_measured(void **state)
@@ -185,7 +185,88 @@ static void once_it_is_cool_the_missing_ones_are_measured(void **state)
     assert_int_equal(campaign_number(&c, N_MEASURED " AND status = 'ok'"), 3);
     assert_true(campaign_number(&c, N_MEASURED " AND status = 'invalid'") >= 2);
     assert_int_equal(campaign_number(&c, "SELECT n FROM v_cell_value WHERE name = 'decode_tps'"), 3);
-    close_throttled(&c, &tree);
+    close_with_tree(&c, &tree);
+}
+
+/* The cells of the measured rows as they were stored, one a line. */
+#define TURNS "SELECT i_cell FROM trial JOIN cell ON cell.id = cell_id WHERE trial.kind = 'measured' ORDER BY trial.id"
+
+/* Rounds of @n turns: each cell once in each. The number of rounds that differ from the first in their order. */
+static unsigned check_rounds(const char *turns, size_t n, size_t n_rounds)
+{
+    unsigned n_other = 0;
+    assert_int_equal(strlen(turns), 2 * n * n_rounds - 1);
+    for (size_t r = 0; r < n_rounds; r++) {
+        unsigned seen = 0;
+        for (size_t i = 0; i < n; i++)
+            seen |= 1u << (turns[2 * (r * n + i)] - '0');
+        assert_int_equal(seen, (1u << n) - 1);
+        n_other += memcmp(turns + 2 * r * n, turns, 2 * n - 1) != 0;
+    }
+    return n_other;
+}
+
+static void interleaved_cells_take_turns_also_in_two_goes(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:token_us=1000", 4, 8, NULL}, {"null:token_us=1001", 4, 8, NULL}, {"null:token_us=1002", 4, 8, NULL}};
+    struct campaign c;
+    char first[200];
+    campaign_open(&c, cells, N_OF(cells));
+    c.plan.protocol.order = MB_ORDER_INTERLEAVED;
+    assert_int_equal(campaign_run(&c), 0);
+    snprintf(first, sizeof(first), "%s", campaign_query(&c, TURNS));
+    assert_true(check_rounds(first, 3, 8) > 0); /* 8 equal orders of 6: no seed would do that */
+    assert_int_equal(campaign_number(&c, "SELECT count(*) FROM trial WHERE kind = 'cold'"), 3);
+    assert_int_equal(unlink(c.db), 0);
+    const pid_t pid = campaign_start(&c, false);
+    assert_true(campaign_wait_for(&c, N_MEASURED, 7));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(campaign_wait(pid), -SIGKILL);
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, TURNS), first); /* the same turns as undisturbed */
+    campaign_close(&c);
+}
+
+static void interleaved_groups_are_cells_of_one_workload(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:token_us=100", 4, 3, NULL}, {"null:token_us=100", 5, 3, NULL}, {"null:token_us=101", 4, 3, NULL},
+                                                 {"null:token_us=101", 5, 3, "not here"}};
+    struct campaign c;
+    campaign_open(&c, cells, N_OF(cells));
+    c.plan.protocol.order = MB_ORDER_INTERLEAVED;
+    assert_int_equal(campaign_run(&c), 0);
+    const char *turns = campaign_query(&c, TURNS);
+    const bool four_first = strcspn(turns, "02") < strcspn(turns, "13");
+    for (int i = 0; i < 10; i++) /* six of cells 0 and 2, three of 1 and the one skipped row of 3: never mixed */
+        assert_int_equal(strchr("02", turns[2 * i]) != NULL, four_first ? i < 6 : i >= 4);
+    campaign_close(&c);
+}
+
+/* fail=nan@3: the fourth repetition after opening. A worker that is kept comes to it, one that is opened for each turn never does. */
+static void interleaved_workers_are_kept_where_memory_allows(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:token_us=100,fail=nan@3", 4, 4, NULL}, {"null:token_us=101,fail=nan@3", 4, 4, NULL}};
+    static const struct { const char *available; int code; long n_failed; } cases[] = {{"8000000", 1, 2}, {"1000", 0, 0}};
+    for (size_t i = 0; i < N_OF(cases); i++) {
+        struct fake_tree tree;
+        struct campaign c;
+        char meminfo[80];
+        fake_tree_make(&tree);
+        snprintf(meminfo, sizeof(meminfo), "MemTotal: 16000000 kB\nMemAvailable: %s kB\n", cases[i].available);
+        fake_tree_put(&tree, "/proc/meminfo", meminfo);
+        assert_int_equal(setenv("MELTBENCH_SYSROOT", tree.root, 1), 0);
+        campaign_open(&c, cells, N_OF(cells));
+        c.plan.protocol.order = MB_ORDER_INTERLEAVED;
+        assert_int_equal(campaign_run(&c), cases[i].code);
+        assert_int_equal(campaign_number(&c, N_MEASURED " AND status = 'failed'"), cases[i].n_failed);
+        assert_int_equal(campaign_number(&c, N_MEASURED), 8);
+        check_rounds(campaign_query(&c, TURNS), 2, 4);
+        assert_int_equal(campaign_number(&c, "SELECT count(*) FROM trial WHERE kind = 'cold'"), 2); /* stored once */
+        close_with_tree(&c, &tree);
+    }
 }
 
 int main(int argc, char **argv)
@@ -202,6 +283,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_heat_slowed_is_kept_as_invalid_and_made_up_for_up_to_a_limit),
         cmocka_unit_test(a_cell_is_complete_by_what_is_stored),
         cmocka_unit_test(nothing_is_made_up_for_where_nothing_slows),
+        cmocka_unit_test(interleaved_cells_take_turns_also_in_two_goes),
+        cmocka_unit_test(interleaved_groups_are_cells_of_one_workload),
+        cmocka_unit_test(interleaved_workers_are_kept_where_memory_allows),
         cmocka_unit_test(once_it_is_cool_the_missing_ones_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
