@@ -1,6 +1,7 @@
-/* proc_mem.c - resident memory and page faults of the measured process, from /proc/PID/{statm,status,stat,clear_refs} (proc(5)).
- * The stream comes from statm (one cheap read a tick); figures per phase from status at the phase's end. Peaks are VmHWM, which
- * clear_refs 5 sets back to the present size at every phase edge; where that is forbidden, a peak is known only if the mark rose. */
+/* proc_mem.c - resident memory and page faults of the measured process, from /proc/PID/{statm,status,stat,clear_refs,smaps_rollup}
+ * (proc(5)). The stream comes from statm (one cheap read a tick); figures per phase from status at the phase's end. Peaks are VmHWM, which
+ * clear_refs 5 sets back to the present size at every phase edge; where that is forbidden, a peak is known only if the mark rose. PSS is
+ * read once, after the trial: smaps_rollup takes milliseconds and holds the lock that page faults need. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,13 @@
 
 struct resident { /* one read of status; bytes */
     bool ok;
-    int64_t anon, file, peak;
+    int64_t anon, file, peak, swap; /* swap -1: the kernel has none */
 };
 
 struct proc_mem {
-    int statm_fd, status_fd, stat_fd, reset_fd; /* fd + 1, 0 = not open: a zeroed state is closed */
+    int statm_fd, status_fd, stat_fd, reset_fd, rollup_fd; /* fd + 1, 0 = not open: a zeroed state is closed */
     char no_reset[160];        /* why VmHWM cannot be reset, or "" */
+    char no_rollup[160];       /* why there is no PSS, or "" */
     uint64_t period_ns, n_read_errors;
     int64_t page_bytes;
     struct mb_series anon, file;
@@ -49,6 +51,7 @@ static struct resident read_status(struct proc_mem *m)
         r.anon = field_bytes(text, "\nRssAnon:");
         r.file = field_bytes(text, "\nRssFile:");
         r.peak = field_bytes(text, "\nVmHWM:");
+        r.swap = field_bytes(text, "\nVmSwap:");
         r.ok = r.anon >= 0 && r.file >= 0 && r.peak >= 0;
     }
     if (!r.ok)
@@ -129,6 +132,8 @@ static int proc_mem_open(void *state, const struct mb_collect_env *env, struct m
         rc = mb_series_init(&m->file, env->max_samples, err);
     if (rc == MB_OK && open_one(env, "clear_refs", true, &m->reset_fd, &why))
         snprintf(m->no_reset, sizeof(m->no_reset), "peak cannot be reset: %.120s", why.text);
+    if (rc == MB_OK && open_one(env, "smaps_rollup", false, &m->rollup_fd, &why))
+        snprintf(m->no_rollup, sizeof(m->no_rollup), "no PSS (Linux 4.14 has it): %.120s", why.text);
     return rc;
 }
 
@@ -235,8 +240,18 @@ static int read_phase(const struct proc_mem *m, enum mb_phase phase, struct mb_r
     if (rc == MB_OK)
         rc = put(record, MB_METRIC_RSS_FILE_BYTES, scope, end->ok, end->file, unread);
     if (rc == MB_OK)
+        rc = put(record, MB_METRIC_SWAP_BYTES, scope, end->ok && end->swap >= 0, end->swap,
+                 end->ok ? "/proc/PID/status has no VmSwap: a kernel without swap (CONFIG_SWAP)" : unread);
+    if (rc == MB_OK)
         rc = put(record, MB_METRIC_RSS_PEAK_BYTES, scope, m->peak_known[phase], m->peak[phase], no_peak);
     return rc;
+}
+
+static int read_pss(const struct proc_mem *m, struct mb_record *record)
+{
+    char text[2048];
+    const int64_t pss = m->rollup_fd && mb_sys_pread_text(m->rollup_fd - 1, text, sizeof(text)) > 0 ? field_bytes(text, "\nPss:") : -1;
+    return put(record, MB_METRIC_PSS_BYTES, "", pss >= 0, pss, m->no_rollup[0] ? m->no_rollup : "/proc/PID/smaps_rollup could not be read");
 }
 
 static int proc_mem_read(void *state, struct mb_record *record, struct mb_error *err)
@@ -251,6 +266,8 @@ static int proc_mem_read(void *state, struct mb_record *record, struct mb_error 
         rc = put(record, MB_METRIC_MINOR_FAULTS, "", m->faults_ok, m->minor - m->minor_begin, unread);
     if (rc == MB_OK)
         rc = put(record, MB_METRIC_MAJOR_FAULTS, "", m->faults_ok, m->major - m->major_begin, unread);
+    if (rc == MB_OK)
+        rc = read_pss(m, record);
     if (rc)
         return mb_fail(err, rc, "no memory for the figures");
     struct mb_series_label label = {.name = "rss_anon_bytes", .channel = "process", .source = "proc_mem",
@@ -267,19 +284,21 @@ static void proc_mem_close(void *state)
     close_one(&m->status_fd);
     close_one(&m->stat_fd);
     close_one(&m->reset_fd);
+    close_one(&m->rollup_fd);
     mb_series_release(&m->anon);
     mb_series_release(&m->file);
 }
 
 static const enum mb_metric proc_mem_metrics[] = {MB_METRIC_RSS_ANON_BYTES, MB_METRIC_RSS_FILE_BYTES, MB_METRIC_RSS_PEAK_BYTES,
-                                                  MB_METRIC_MINOR_FAULTS, MB_METRIC_MAJOR_FAULTS, MB_METRIC_END};
+                                                  MB_METRIC_PSS_BYTES, MB_METRIC_SWAP_BYTES, MB_METRIC_MINOR_FAULTS, MB_METRIC_MAJOR_FAULTS,
+                                                  MB_METRIC_END};
 
 extern const struct mb_collector_ops mb_collector_proc_mem;
 const struct mb_collector_ops mb_collector_proc_mem = {
     .abi = MB_COLLECTOR_ABI,
     .name = "proc_mem",
     .group = "memory",
-    .summary = "resident memory (anonymous, file), peak per phase, page faults of the process",
+    .summary = "resident memory (anonymous, file, PSS), swap, peak per phase, page faults of the process",
     .flags = MB_COLLECTOR_POLLED,
     .state_size = sizeof(struct proc_mem),
     .metrics = proc_mem_metrics,
