@@ -7,16 +7,26 @@
 
 #include "base/sysroot.h"
 
+/* A paranoid level that would do, and still a refusal: somebody else said no. */
+static void explain_forbidden(char *reason, size_t cap, const char *error, const char *root, int level)
+{
+    int64_t now;
+    const int rc = mb_sys_read_i64(root, "/proc/sys/kernel/perf_event_paranoid", &now, NULL);
+    if (rc)
+        snprintf(reason, cap, "forbidden (%s): kernel.perf_event_paranoid cannot be read; CAP_PERFMON would allow it", error);
+    else if (now <= level)
+        snprintf(reason, cap, "forbidden (%s) although kernel.perf_event_paranoid is %d: a container's seccomp filter; allow perf_event_open there",
+                 error, (int)now);
+    else
+        snprintf(reason, cap, "forbidden (%s): kernel.perf_event_paranoid is %d; run `sudo sysctl kernel.perf_event_paranoid=%d`", error, (int)now, level);
+}
+
 void mb_perf_explain(char *reason, size_t cap, int error, const char *root, int level)
 {
-    char now[16];
     switch (error) {
     case EACCES:
     case EPERM:
-        if (mb_sys_read_text(root, "/proc/sys/kernel/perf_event_paranoid", now, sizeof(now), NULL))
-            snprintf(now, sizeof(now), "?");
-        snprintf(reason, cap, "forbidden (%s): kernel.perf_event_paranoid is %s; run `sudo sysctl kernel.perf_event_paranoid=%d`",
-                 error == EACCES ? "EACCES" : "EPERM", now, level);
+        explain_forbidden(reason, cap, error == EACCES ? "EACCES" : "EPERM", root, level);
         break;
     case ENOENT:
     case EOPNOTSUPP:

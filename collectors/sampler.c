@@ -170,20 +170,22 @@ static int read_absent(const struct entry *e, struct mb_record *record)
     return rc;
 }
 
+static int put_sampler(struct mb_record *record, enum mb_metric metric, uint64_t value, const char *reason)
+{
+    return reason ? mb_record_add_absent(record, metric, "", "sampler", reason)
+                  : mb_record_add_metric(record, metric, "", "sampler", MB_ORIGIN_MEASURED, (double)value);
+}
+
 static int read_ticker(struct mb_collect_set *set, struct mb_record *record)
 {
     struct mb_ticker_stats stats;
+    char few[96];
     mb_ticker_stats(set->ticker, &stats);
-    int rc = mb_record_add_metric(record, MB_METRIC_SAMPLER_CPU_NS, "", "sampler", MB_ORIGIN_MEASURED, (double)stats.cpu_ns);
-    if (rc == MB_OK)
-        rc = mb_record_add_metric(record, MB_METRIC_SAMPLER_MISSED, "", "sampler", MB_ORIGIN_MEASURED, (double)stats.n_missed);
-    if (rc)
-        return rc;
-    if (stats.n_late >= P99_TICKS_MIN)
-        return mb_record_add_metric(record, MB_METRIC_SAMPLER_LATE_NS, "", "sampler", MB_ORIGIN_MEASURED, (double)stats.late_p99_ns);
-    char reason[96];
-    snprintf(reason, sizeof(reason), "%llu ticks: a 99th percentile needs %d", (unsigned long long)stats.n_late, P99_TICKS_MIN);
-    return mb_record_add_absent(record, MB_METRIC_SAMPLER_LATE_NS, "", "sampler", reason);
+    snprintf(few, sizeof(few), "%llu ticks: a 99th percentile needs %d", (unsigned long long)stats.n_late, P99_TICKS_MIN);
+    int rc = put_sampler(record, MB_METRIC_SAMPLER_CPU_NS, stats.cpu_ns, NULL);
+    rc = rc ? rc : put_sampler(record, MB_METRIC_SAMPLER_MISSED, stats.n_missed, NULL);
+    rc = rc ? rc : put_sampler(record, MB_METRIC_SAMPLER_PERIOD_NS, stats.period_ns, stats.period_ns ? NULL : "fewer than two ticks in the trial");
+    return rc ? rc : put_sampler(record, MB_METRIC_SAMPLER_LATE_NS, stats.late_p99_ns, stats.n_late >= P99_TICKS_MIN ? NULL : few);
 }
 
 int mb_collect_read(struct mb_collect_set *set, struct mb_record *record, struct mb_error *err)

@@ -23,6 +23,7 @@ struct mb_ticker {
     uint64_t run;         /* number of starts: a thread that slept through stop and start sees a new one */
     bool ticking;
     uint64_t t_start_ns;
+    uint64_t t_first_ns, t_last_ns; /* when ticks came */
     uint64_t cpu_begin_ns, cpu_end_ns;
     uint64_t n_ticks, n_missed;
     uint32_t *late_ns;    /* [config.max_ticks], owned */
@@ -56,9 +57,10 @@ static void wait_until(struct mb_ticker *t, uint64_t deadline_ns)
     pthread_cond_timedwait(&t->wake, &t->lock, &ts);
 }
 
-static void note_lateness(struct mb_ticker *t, uint64_t late_ns)
+static void note_tick(struct mb_ticker *t, uint64_t now_ns, uint64_t late_ns)
 {
-    t->n_ticks++;
+    t->t_first_ns = t->n_ticks++ ? t->t_first_ns : now_ns;
+    t->t_last_ns = now_ns;
     if (t->n_late < t->config.max_ticks)
         t->late_ns[t->n_late++] = late_ns > UINT32_MAX ? UINT32_MAX : (uint32_t)late_ns;
 }
@@ -74,7 +76,7 @@ static void run_ticks(struct mb_ticker *t)
             wait_until(t, deadline);
             continue;
         }
-        note_lateness(t, now - deadline);
+        note_tick(t, now, now - deadline);
         t->ticking = true;
         pthread_mutex_unlock(&t->lock);
         t->config.tick(t->config.user);
@@ -193,7 +195,8 @@ void mb_ticker_stats(struct mb_ticker *t, struct mb_ticker_stats *stats)
 {
     pthread_mutex_lock(&t->lock);
     *stats = (struct mb_ticker_stats){.n_ticks = t->n_ticks, .n_missed = t->n_missed, .n_late = t->n_late,
-                                      .cpu_ns = t->cpu_end_ns - t->cpu_begin_ns};
+                                      .cpu_ns = t->cpu_end_ns - t->cpu_begin_ns,
+                                      .period_ns = t->n_ticks > 1 ? (t->t_last_ns - t->t_first_ns) / (t->n_ticks - 1) : 0};
     if (t->n_late > 0) {
         qsort(t->late_ns, t->n_late, sizeof(*t->late_ns), by_u32);
         stats->late_p99_ns = t->late_ns[((uint64_t)t->n_late * 99 + 99) / 100 - 1];

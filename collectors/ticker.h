@@ -26,6 +26,7 @@ struct mb_ticker_config {
 struct mb_ticker_stats {  /* of the run that stop() ended */
     uint64_t n_ticks;
     uint64_t n_missed;    /* deadlines that passed while an earlier tick was late by more than a period */
+    uint64_t period_ns;   /* mean distance of two ticks as they came, n_missed gaps and all; 0 with fewer than two */
     uint64_t cpu_ns;      /* thread CPU time between start and stop */
     uint64_t n_late;      /* ticks whose lateness was kept */
     uint64_t late_p99_ns; /* nearest rank; 0 with n_late 0 */
