@@ -296,8 +296,9 @@ static void selection_understands_groups_names_and_options(void **state)
     expect_selection("", "");
     expect_selection("none", "");
     expect_selection("latency", "");
-    expect_selection("default", "proc_mem system_mem pressure rapl rapl_perf hwmon ina3221 nvml pi_pmic battery cpufreq thermal perf_event");
-    expect_selection("latency,memory,energy,counters,thermal", "proc_mem system_mem pressure rapl rapl_perf hwmon ina3221 nvml pi_pmic battery cpufreq thermal perf_event");
+    expect_selection("default", "proc_mem system_mem pressure rapl rapl_perf hwmon ina3221 nvml pi_pmic odpm battery cpufreq thermal perf_event");
+    expect_selection("latency,memory,energy,counters,thermal",
+                     "proc_mem system_mem pressure rapl rapl_perf hwmon ina3221 nvml pi_pmic odpm battery cpufreq thermal perf_event");
     expect_selection(" perf_event , memory,proc_mem,", "proc_mem system_mem pressure perf_event");
     expect_selection("synthetic:constant=5,ramp=7,memory", "proc_mem system_mem pressure synthetic:constant=5,ramp=7");
     expect_selection("test,synthetic:ramp", "synthetic:ramp");

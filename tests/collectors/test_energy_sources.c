@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "collectors/odpm_text.h"
 #include "collectors/pmic_reply.h"
 #include "energy_bench.h"
 
@@ -362,6 +363,120 @@ static void no_pi_5_says_what_it_lacks(void **state)
     assert_non_null(strstr(bench_absent(b, "pi_pmic", &why), "only the Raspberry Pi 5"));
 }
 
+/* ---- odpm ---- */
+
+#define IIO "/sys/bus/iio/devices/"
+
+static void the_odpm_text_is_parsed(void **state)
+{
+    (void)state;
+    struct mb_odpm_rail rails[MB_ODPM_RAILS_MAX];
+    static const char text[] = "t=358400\nCH0(T=358356)[S2M_VDD_CPUCL2], 761330\nCH1[VSYS_PWR_RFFE], 18446744073709551615\n";
+    assert_int_equal(mb_odpm_parse(text, rails), 2);
+    assert_string_equal(rails[0].name, "S2M_VDD_CPUCL2");
+    assert_true(rails[0].t_ms == 358356 && rails[0].uws == 761330);
+    assert_true(rails[1].t_ms == 358400 && rails[1].uws == UINT64_MAX);
+    for (size_t cut = 0; cut < strlen(text); cut++) { /* however it is cut off, a rail that is given has its own values */
+        char part[sizeof(text)];
+        snprintf(part, sizeof(part), "%.*s", (int)cut, text);
+        const size_t n = mb_odpm_parse(part, rails);
+        assert_true(n == 0 || (n == 1 && rails[0].uws == 761330 && rails[0].t_ms == 358356));
+    }
+    static const char *const bad[] = {"", "\n", "t=\n", "t=5\n", "CH[X], 1\n", "CH0, 1\n", "CH0[], 1\n", "CH0[X] 1\n", "CH0[X], \n", "CH0[X], -1\n",
+                                      "CH0[X], 1x\n", "CH0(T=)[X], 1\n", "CH0(T=1[X], 1\n", "CH0[X\n], 1\n", "CH0[X], 99999999999999999999\n",
+                                      "CH0[A_NAME_LONGER_THAN_ANY_RAIL_OF_ANY_PHONE_HAS], 1\n"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (mb_odpm_parse(bad[i], rails))
+            fail_msg("'%s' gave a rail", bad[i]);
+}
+
+static void put_odpm(struct bench *b, int device, uint64_t ms, uint64_t uws)
+{
+    char path[80], text[200];
+    snprintf(path, sizeof(path), IIO "iio:device%d/energy_value", device);
+    snprintf(text, sizeof(text), "t=%llu\nCH0(T=%llu)[VDD_CPU], %llu\nCH1(T=%llu)[VDD_MEM], %llu", (unsigned long long)ms + 3,
+             (unsigned long long)ms, (unsigned long long)uws, (unsigned long long)ms, (unsigned long long)uws / 2);
+    fake_tree_put(&b->tree, path, text);
+}
+
+static void a_pixel_counts_by_its_own_clock(void **state)
+{
+    struct bench *b = *state;
+    struct mb_error why;
+    assert_non_null(strstr(bench_absent(b, "odpm", &why), "no on-device power monitor"));
+    fake_tree_put(&b->tree, IIO "iio:device0/name", "gyroscope");
+    fake_tree_put(&b->tree, IIO "iio:device1/name", "s2mpg12-odpm");
+    assert_non_null(strstr(bench_absent(b, "odpm", &why), "energy_value"));
+    fake_tree_put(&b->tree, IIO "iio:device1/energy_value", "nothing");
+    assert_non_null(strstr(bench_absent(b, "odpm", &why), "names no rail"));
+    fake_tree_put(&b->tree, IIO "iio:device2/name", "s2mpg13-odpm");
+    put_odpm(b, 1, 70000, 5000);
+    put_odpm(b, 2, 70000, 5000);
+    bench_open(b, "odpm", 10 * MS);
+    for (int trial = 0; trial < 2; trial++) { /* the chip answers with values of the last full 50 ms; 2 W */
+        const uint64_t t_chip = 70000 + 20000 * (uint64_t)trial;
+        put_odpm(b, 1, t_chip, 5000 + t_chip * 2000);
+        b->ops->start(b->state);
+        b->ops->poll(b->state, mb_clock_ns());
+        for (uint64_t ms = 10; ms <= 10010; ms += 10) {
+            bench_pass_ms(10);
+            if (ms % 50 == 0)
+                put_odpm(b, 1, t_chip + ms, 5000 + (t_chip + ms) * 2000);
+            b->ops->poll(b->state, mb_clock_ns());
+        }
+        b->ops->stop(b->state);
+        bench_read(b);
+        assert_true(fabs(bench_energy(b, "VDD_CPU") - 20e6) < 1);
+        assert_true(fabs(bench_energy(b, "VDD_MEM") - 10e6) < 1);
+        assert_true(known_value(&b->record, MB_METRIC_POWER_MEAN_UW, "VDD_CPU", "odpm") == 2e6); /* over the chip's 10 s, not our 10.01 */
+        assert_non_null(strstr(bench_no_energy(b, "VDD_CPU@1"), "too short to read twice")); /* the second chip, whose clock stands */
+        assert_non_null(strstr(bench_no_energy(b, ""), "no rule which add up"));
+    }
+}
+
+/* ---- estimated ---- */
+
+static void put_stat(struct bench *b, int user, int idle, int steal)
+{
+    char text[300];
+    snprintf(text, sizeof(text), "cpu  %d 0 50 %d 70 0 0 %d 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu1 1 2 3 4 5 6 7 8 9 10\nintr 5", user, idle, steal);
+    fake_tree_put(&b->tree, "/proc/stat", text);
+}
+
+static void an_estimate_is_labelled_and_needs_its_watts(void **state)
+{
+    struct bench *b = *state;
+    struct mb_error why;
+    assert_non_null(strstr(bench_absent(b, "estimated", &why), "estimated:tdp=WATTS"));
+    struct mb_collect_env env = fake_env(&b->tree, 10 * MS);
+    env.options = "tdp=10";
+    assert_int_equal(mb_collector_find("estimated")->probe(&env, &why), MB_ENOTSUP);
+    assert_non_null(strstr(why.text, "/proc/stat cannot be read"));
+    put_stat(b, 1000, 1000, 0);
+    static const char *const bad[] = {"tdp=0", "tdp=x", "tdp=10,idle=11", "tpd=10", "tdp=-5", "tdp=1e9"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        env.options = bad[i];
+        assert_int_equal(mb_collector_find("estimated")->probe(&env, &why), MB_EINVAL);
+    }
+    bench_open_with(b, "estimated", "tdp=10,idle=2", 10 * MS);
+    b->ops->start(b->state);
+    bench_run(b, 100, 10000);
+    put_stat(b, 2000, 1900, 100); /* 10 s of two processors: 1000 ticks in use, 900 idle, 100 stolen */
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_true(fabs(bench_energy(b, "") - (2e6 * 10 + 8e6 * 5)) < 1);
+    const struct mb_record_metric *m = find_metric(&b->record, MB_METRIC_ENERGY_UJ, "", "estimated");
+    assert_int_equal(m->origin, MB_ORIGIN_ESTIMATED);
+    assert_int_equal(find_metric(&b->record, MB_METRIC_POWER_MEAN_UW, "", "estimated")->origin, MB_ORIGIN_ESTIMATED);
+    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_ERROR_UJ, "", "estimated")); /* none could be stated */
+    for (size_t i = 0; i < b->record.n_streams; i++)
+        assert_int_equal(b->record.streams[i].origin, MB_ORIGIN_ESTIMATED);
+    fake_tree_put(&b->tree, "/proc/stat", "garbage");
+    b->ops->stop(b->state);
+    bench_read(b);
+    assert_non_null(strstr(bench_no_energy(b, ""), "could not be read"));
+}
+
 /* ---- battery ---- */
 
 #define SUPPLY "/sys/class/power_supply/"
@@ -563,6 +678,9 @@ int main(void)
         TEST(garbage_from_the_pmic_is_passed_over),
         TEST(pi_5_rails_add_up),
         TEST(no_pi_5_says_what_it_lacks),
+        TEST(the_odpm_text_is_parsed),
+        TEST(a_pixel_counts_by_its_own_clock),
+        TEST(an_estimate_is_labelled_and_needs_its_watts),
         TEST(a_laptops_battery_counts_down),
         TEST(on_mains_a_battery_says_nothing),
         TEST(a_charger_in_the_trial_spoils_it),
