@@ -648,7 +648,7 @@ static void meters_come_by_name_only(void **state)
         assert_false(sel.items[i].ops->flags & MB_COLLECTOR_NAMED);
     mb_selection_release(&sel);
     /* a path may hold colons, as those of /dev/serial/by-path do */
-    assert_int_equal(mb_selection_parse(&sel, "meter:baud=9600,tty=/dev/pci-0:14.0-usb,memory", NULL), 0);
+    assert_int_equal(mb_selection_parse(&sel, "meter:baud=9600,tty=/dev/pci-0:14.0-usb,proc_mem", NULL), 0);
     assert_int_equal(sel.n, 2);
     assert_string_equal(sel.items[1].options, "baud=9600,tty=/dev/pci-0:14.0-usb");
     mb_selection_release(&sel);
