@@ -18,6 +18,7 @@ void mb_line_close(struct mb_line_source *s)
     if (s->fd)
         close(s->fd - 1);
     s->fd = 0;
+    s->gone = true;
 }
 
 /* More bytes behind those that are there. 0: none for now; -1: the other end is gone. */

@@ -29,7 +29,7 @@ struct mb_line_source {     /* zeroed: nothing open */
 
 /** mb_line_attach() - read lines from @fd (O_NONBLOCK), which now belongs to @s. */
 void mb_line_attach(struct mb_line_source *s, int fd);
-void mb_line_close(struct mb_line_source *s); /* safe on zeroed */
+void mb_line_close(struct mb_line_source *s); /* safe on zeroed; what follows is GONE */
 
 /** mb_line_next() - the next whole line without its end (CR LF or LF) in *line, valid until the next call. NONE: nothing more for now. */
 enum mb_line mb_line_next(struct mb_line_source *s, char **line);

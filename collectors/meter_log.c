@@ -133,6 +133,9 @@ static void lay_on_our_clock(struct mb_meter_log *log, struct mb_energy_channel 
     c->integral.sum_ns += first_uw * lead_ns(log) + c->integral.v_last * tail_ns(log);
     c->integral.t_first_ns = log->t_start_ns;
     c->integral.t_last_ns = log->t_stop_ns;
+    c->integral.n++; /* the one that is held: n readings cover n intervals then, not n - 1 */
+    c->sum += c->integral.v_last;
+    c->sum_squares += c->integral.v_last * c->integral.v_last;
 }
 
 int mb_meter_log_read(struct mb_meter_log *log, struct mb_record *record, struct mb_error *err)
