@@ -10,15 +10,19 @@
 #include "harness/doctor.h"
 #include "harness/noise.h"
 #include "harness/options.h"
+#include "harness/tune.h"
 
 struct doctor_options {
     const char *format;
     float seconds;
+    bool tune, restore;
 };
 
 static const struct mb_opt_row doctor_rows[] = {
     {"--seconds", "-s", MB_OPT_F32, offsetof(struct doctor_options, seconds), "N", 0, 600, "how long noise is measured; 0: not at all (10)"},
     {"--output", "-o", MB_OPT_TEXT, offsetof(struct doctor_options, format), "FORMAT", 0, 0, "md or json on standard output (md)"},
+    {"--tune", NULL, MB_OPT_FLAG, offsetof(struct doctor_options, tune), NULL, 0, 0, "change what can be while COMMAND runs (without: until Ctrl-C), then put it back"},
+    {"--restore", NULL, MB_OPT_FLAG, offsetof(struct doctor_options, restore), NULL, 0, 0, "put back what a --tune that was killed with its guardian left behind"},
     {0},
 };
 
@@ -26,10 +30,13 @@ static int doctor_main(int argc, char **argv);
 
 const struct mb_command mb_command_doctor = {
     .name = "doctor",
+    .operands = "[COMMAND...]",
     .summary = "whether figures taken on this machine now can be trusted, and what to do",
     .description = "Looks at clock rates, load, limits, memory, power, heat, kernel settings, collectors, the clock and this build, and says for each "
                    "ok, note (to be known), warn (figures move by it) or bad (figures are wrong by it), what is unknown and why, and what to do. "
-                   "Then measures noise on every core and grades it from A to E. Changes nothing; exit 0 whatever is found.",
+                   "Then measures noise on every core and grades it from A to E. Changes nothing; exit 0 whatever is found. With --tune [-- COMMAND ...] "
+                   "it does change: clock governor, boost, huge pages, swappiness, memory balancing, the watchdog, and address randomisation of the "
+                   "command; a guardian process puts all back when the command ends, however it ends. Exit: the command's.",
     .rows = doctor_rows,
     .run = doctor_main,
 };
@@ -126,17 +133,40 @@ static int examine(const struct doctor_options *o, struct mb_error *err)
     return rc;
 }
 
+static int restore(const char *root, struct mb_error *err)
+{
+    int n = 0;
+    const int rc = mb_tune_restore(root, &n, err);
+    if (!rc && n < 0)
+        puts("nothing to put back");
+    else if (!rc)
+        printf("%d settings put back\n", n);
+    return rc;
+}
+
+static int check(const struct doctor_options *o, int n_operands, char **argv, struct mb_error *err)
+{
+    if (strcmp(o->format, "md") != 0 && strcmp(o->format, "json") != 0)
+        return mb_fail(err, MB_EINVAL, "--output: '%s' is neither md nor json", o->format);
+    if (n_operands && !o->tune)
+        return mb_fail(err, MB_EINVAL, "doctor: unexpected argument '%s'; a command goes with --tune: doctor --tune -- COMMAND ...", argv[1]);
+    return o->tune && o->restore ? mb_fail(err, MB_EINVAL, "--tune and --restore: one at a time") : MB_OK;
+}
+
 static int doctor_main(int argc, char **argv)
 {
+    const char *sysroot = getenv("MELTBENCH_SYSROOT"), *root = sysroot ? sysroot : "";
     struct doctor_options o = {.format = "md", .seconds = 10};
     struct mb_error err = {0};
-    int n_operands = 0;
+    int n_operands = 0, code = 0;
     int rc = mb_opt_parse(&mb_command_doctor, argc, argv, &o, &n_operands, &err);
     if (rc == 1)
         return 0;
-    if (!rc && strcmp(o.format, "md") != 0 && strcmp(o.format, "json") != 0)
-        rc = mb_fail(&err, MB_EINVAL, "--output: '%s' is neither md nor json", o.format);
     if (!rc)
-        rc = examine(&o, &err);
-    return rc ? mb_complain(&mb_command_doctor, &err) : 0;
+        rc = check(&o, n_operands, argv, &err);
+    if (!rc) {
+        argv[1 + n_operands] = NULL;
+        rc = o.tune ? mb_tune_run(root, n_operands ? argv + 1 : NULL, &code, &err) : o.restore ? restore(root, &err) : examine(&o, &err);
+    }
+    return rc ? mb_complain(&mb_command_doctor, &err) : code;
 }

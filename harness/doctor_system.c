@@ -100,9 +100,9 @@ void mb_check_aslr(struct mb_doctor *d)
     const char *level = json_string_value(mb_doctor_condition(d, "address_randomisation"));
     if (!level)
         return;
-    const bool on = strcmp(level, "0") != 0;
+    const bool on = level[0] != '0';
     mb_find(d, on ? MB_VERDICT_NOTE : MB_VERDICT_OK, NULL,
-            on ? "more processes rather than more repetitions, or `setarch -R meltbench ...`" : NULL, "%s (randomize_va_space %s)",
+            on ? "more processes rather than more repetitions, or `meltbench doctor --tune -- meltbench ...`" : NULL, "%s (randomize_va_space %s)",
             on ? "on" : "off", level);
 }
 

@@ -9,6 +9,7 @@ enum { WIDTH = 100, TEXT_COLUMN = 30, NAME_CAP = 64, LABEL_CAP = 160 };
 static const struct { const char *name, *meaning; } environment[] = {
     {"MELTBENCH_MODELS", "folder searched first for models of the catalogue"},
     {"XDG_CACHE_HOME", "models are kept in its meltbench folder (default ~/.cache)"},
+    {"XDG_STATE_HOME", "doctor --tune keeps old values of settings in its meltbench folder while they are changed (default ~/.local/state)"},
     {"MELTBENCH_DATA", "folder of real data sets, where --data is not given"},
     {"MELTBENCH_SHARE", "folder of the data sets that come with meltbench, where they are not in their usual place"},
     {"MELTBENCH_SYSROOT", "prefix of /sys and /proc for `run`: a test double of a machine"},

@@ -42,6 +42,18 @@ int mb_sys_open_write(const char *root, const char *path, struct mb_error *err)
     return open_with(root, path, O_WRONLY, err);
 }
 
+int mb_sys_write_text(const char *root, const char *path, const char *text, struct mb_error *err)
+{
+    const int fd = open_with(root, path, O_WRONLY | O_TRUNC, err);
+    if (fd < 0)
+        return fd;
+    const ssize_t n = write(fd, text, strlen(text));
+    int rc = n == (ssize_t)strlen(text) ? MB_OK : mb_fail_errno(err, MB_EIO, "%s", path);
+    if (close(fd) && !rc)
+        rc = mb_fail_errno(err, MB_EIO, "%s", path);
+    return rc;
+}
+
 int mb_sys_pread_text(int fd, char *buf, size_t cap)
 {
     ssize_t n;

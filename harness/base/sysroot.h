@@ -27,6 +27,9 @@ int mb_sys_pread_i64(int fd, int64_t *value) MB_MUST_CHECK;
 int mb_sys_read_text(const char *root, const char *path, char *buf, size_t cap, struct mb_error *err) MB_MUST_CHECK;
 int mb_sys_read_i64(const char *root, const char *path, int64_t *value, struct mb_error *err) MB_MUST_CHECK;
 
+/** mb_sys_write_text() - give an attribute a value, as `echo VALUE > FILE` does; it must exist. */
+int mb_sys_write_text(const char *root, const char *path, const char *text, struct mb_error *err) MB_MUST_CHECK;
+
 /** mb_sys_list() - names in a directory that start with @prefix, sorted naturally (zone2 before zone10).
  *  *names is an array of *n strings, freed with mb_sys_list_free(). A missing directory is MB_ENOENT. */
 int mb_sys_list(const char *root, const char *dir, const char *prefix, char ***names, size_t *n, struct mb_error *err) MB_MUST_CHECK;

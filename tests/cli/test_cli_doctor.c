@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ static void bad_input_is_refused(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {{"--seconds", "-1"}, {"--seconds", "x"}, {"--seconds", "nan"}, {"--seconds", "601"}, {"-o", "xml"},
-                                          {"extra", NULL}, {"--tune", NULL}};
+                                          {"extra", NULL}, {"--tuned", NULL}, {"--tune", "--restore"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct cli c = cli_run("doctor", rows[i][0], rows[i][1], NULL);
         assert_int_equal(c.code, 2);
@@ -101,12 +102,43 @@ static void bad_input_is_refused(void **state)
     cli_free(&c);
 }
 
+/* On a machine made of files; how it ends otherwise: tests/harness/test_tune.c. */
+static void tune_changes_and_puts_back(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/mb-tune-XXXXXX", script[900];
+    assert_non_null(mkdtemp(dir));
+    snprintf(script, sizeof(script), "mkdir -p %s/proc/sys/vm && echo 60 >%s/proc/sys/vm/swappiness", dir, dir);
+    assert_int_equal(system(script), 0);
+    setenv("MELTBENCH_SYSROOT", dir, 1);
+    setenv("XDG_STATE_HOME", dir, 1);
+    snprintf(script, sizeof(script), "echo in: $(cat %s/proc/sys/vm/swappiness); exit 4", dir);
+    struct cli c = cli_run("doctor", "--tune", "--", "sh", "-c", script, NULL);
+    assert_int_equal(c.code, 4);
+    assert_string_equal(c.out, "in: 0\n");
+    assert_non_null(strstr(c.err, "meltbench: swappiness: 60 -> 0: "));
+    assert_non_null(strstr(c.err, "meltbench: governor: not changed: "));
+    assert_non_null(strstr(c.err, "meltbench: aslr: "));
+    cli_free(&c);
+    c = cli_run("doctor", "--restore", NULL);
+    assert_int_equal(c.code, 0);
+    assert_string_equal(c.out, "nothing to put back\n");
+    cli_free(&c);
+    c = cli_run("doctor", "--tune", "--", "/", NULL);
+    assert_int_equal(c.code, 126);
+    cli_free(&c);
+    snprintf(script, sizeof(script), "test $(cat %s/proc/sys/vm/swappiness) = 60 && rm -r %s", dir, dir);
+    assert_int_equal(system(script), 0);
+    unsetenv("MELTBENCH_SYSROOT");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_has_findings_and_a_grade),
         cmocka_unit_test(json_keys_stay),
         cmocka_unit_test(an_empty_machine_still_works),
+        cmocka_unit_test(tune_changes_and_puts_back),
         cmocka_unit_test(bad_input_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
