@@ -25,6 +25,7 @@ static const struct { const char *key, *title; bool is_condition; double by; } r
     {"memory_bytes", "memory bytes", false, 0},
     {"kernel", "kernel", false, 0},
     {"energy", "energy", false, 0},
+    {"noise_grade", "noise grade", false, 0},
     {"governor", "governor", true, 0},
     {"boost", "boost", true, 0},
     {"mains", "mains", true, 0},
@@ -105,6 +106,10 @@ static int say_doubts(json_t *list, const struct mb_compare_run *run, const char
     if (*fact(run, "sanitizer") || strcmp(fact(run, "build_type"), "Debug") == 0) {
         mb_strbuf_printf(&text, "%s: a %s build%s%s: its times mean nothing", side, fact(run, "build_type"), *fact(run, "sanitizer") ? " with sanitizer " : "",
                          fact(run, "sanitizer"));
+        failed |= say(list, &text);
+    }
+    if (fact(run, "noise_grade")[0] >= 'D') {
+        mb_strbuf_printf(&text, "%s: noise grade %s: the machine was not quiet (meltbench doctor)", side, fact(run, "noise_grade"));
         failed |= say(list, &text);
     }
     if (strcmp(fact(run, "state"), "finished") != 0) {

@@ -16,7 +16,7 @@ static const char facts_sql[] =
     " 'device', device, 'cpu', cpu, 'cores', n_cores, 'memory_bytes', memory_bytes, 'kernel', kernel, 'energy',"
     " (SELECT group_concat(DISTINCT e.origin || ' by ' || e.basis) FROM v_trial_energy e JOIN cell c ON c.id = e.cell_id"
     "  WHERE c.run_id = :run AND e.energy_uj IS NOT NULL),"
-    " 'conditions', json(coalesce(conditions, '{}'))) FROM v_run WHERE run_id = :run";
+    " 'noise_grade', (SELECT max(grade) FROM v_run_noise n WHERE n.run_id = :run), 'conditions', json(coalesce(conditions, '{}'))) FROM v_run WHERE run_id = :run";
 
 static const char values_sql[] =
     "WITH c AS (SELECT id FROM cell WHERE run_id = :run) "

@@ -30,7 +30,7 @@ static void write_text(const char *path, const char *text)
 static void make_run(const char *plan, const char *db, const char *noise)
 {
     setenv("MELTBENCH_NULL", noise, 1);
-    struct cli c = cli_run("run", plan, "--db", db, "--again", "-q", NULL);
+    struct cli c = cli_run("run", plan, "--db", db, "--again", "-q", "--noise", "0", NULL);
     unsetenv("MELTBENCH_NULL");
     if (c.code)
         fail_msg("run %s: %d %s", plan, c.code, c.err);
