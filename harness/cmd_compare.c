@@ -16,6 +16,7 @@ struct compare_options {
     const char *db, *where, *metric, *fail_on, *format, *adjust;
     float min_effect, confidence;
     uint32_t baseline;
+    bool noisy;
 };
 
 static const struct mb_opt_row compare_rows[] = {
@@ -33,6 +34,7 @@ static const struct mb_opt_row compare_rows[] = {
      "metrics whose regression makes the exit code 3 (quality: 5), where given when surely more than PCT (every compared one, --min-effect)"},
     {"--baseline-last", NULL, MB_OPT_U32, offsetof(struct compare_options, baseline), "N", 3, MOST_RUNS,
      "A is the last N finished runs before B of its plan and device, each run one value; give B only, or nothing for the last run"},
+    {"--noisy", NULL, MB_OPT_FLAG, offsetof(struct compare_options, noisy), NULL, 0, 0, "judge times and energy of two runs also where others used the machine (noise grade E)"},
     {"--output", "-o", MB_OPT_TEXT, offsetof(struct compare_options, format), "FORMAT", 0, 0, "md, json or benchstat on standard output (md)"},
     {0},
 };
@@ -110,6 +112,7 @@ static int choose(const struct compare_options *o, struct mb_compare *c, struct 
         return mb_fail(err, MB_EINVAL, "--output: '%s' is none of md, json, benchstat", o->format);
     c->rule = (struct mb_compare_rule){.confidence = as_typed(o->confidence), .min_effect = as_typed(o->min_effect) / 100,
                                        .by_discovery_rate = strcmp(o->adjust, "bh") == 0};
+    c->noisy = o->noisy;
     const int rc = choose_metrics(o->metric, &c->wanted, err);
     return rc ? rc : choose_failures(o->fail_on, &c->wanted, err);
 }

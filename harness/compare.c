@@ -123,6 +123,28 @@ static bool has_figure(const struct mb_compare_pair *pair, size_t metric)
     return pair->a->n_value[metric] > 0 || pair->b->n_value[metric] > 0;
 }
 
+/* Cells of one run whose repetitions took turns: what others did met both alike. */
+static bool took_turns(const struct mb_compare_run *a, const struct mb_compare_run *b)
+{
+    return strcmp(mb_compare_fact(a, "order"), "interleaved") == 0 && json_equal(json_object_get(a->facts, "run"), json_object_get(b->facts, "run")) &&
+           strcmp(mb_compare_fact(a, "database"), mb_compare_fact(b, "database")) == 0;
+}
+
+/* Two runs on a machine that others use differ by what the others did: a test over repetitions takes that for a difference of the runs. The runs of a
+ * baseline have it in their scatter. */
+static const char *doubt_of(const struct mb_compare *c, size_t metric)
+{
+    const enum mb_compare_group group = mb_compare_metric(metric).group;
+    const struct mb_compare_run *a = &c->a[0], *b = &c->b;
+    if (group == MB_COMPARE_ENERGY && strcmp(mb_compare_fact(a, "energy"), mb_compare_fact(b, "energy")) != 0)
+        return "energy of the two sides is not of one source";
+    if ((group != MB_COMPARE_SPEED && group != MB_COMPARE_ENERGY) || c->is_baseline || c->noisy || took_turns(a, b))
+        return NULL;
+    if (mb_compare_fact(a, "noise_grade")[0] == 'E' || mb_compare_fact(b, "noise_grade")[0] == 'E')
+        return "noise grade E: others used the machine, so two runs differ by what they did; measure when it is quiet, or use --baseline-last, or --noisy";
+    return NULL;
+}
+
 static int measure_pair(struct mb_compare *c, struct mb_compare_pair *pair, struct mb_error *err)
 {
     int rc = MB_OK;
@@ -136,6 +158,7 @@ static int measure_pair(struct mb_compare *c, struct mb_compare_pair *pair, stru
             measure_items(row, pair->a, pair->b, &c->rule);
         else
             rc = c->is_baseline ? measure_baseline(row, c, pair, err) : measure_samples(row, pair, &c->rule, err);
+        row->doubt = doubt_of(c, m);
     }
     pair->n_rows = c->n_rows - pair->first_row;
     return rc;

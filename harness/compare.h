@@ -25,6 +25,7 @@ struct mb_compare {
     bool is_baseline;
     struct mb_compare_rule rule;
     struct mb_compare_wanted wanted;
+    bool noisy;         /* judge times and energy also where a run has noise grade E */
     /* made: */
     struct mb_compare_pair *pairs;
     size_t n_pairs;

@@ -33,8 +33,9 @@ static void put_name(struct mb_strbuf *out, const char *text)
 
 static void put_side(const struct mb_compare *c, const char *side, const struct mb_compare_run *run, struct mb_strbuf *out)
 {
-    const char *commit = json_string_value(json_object_get(run->facts, "commit"));
-    mb_strbuf_printf(out, "\nside: %s\ncommit: %s\n", side, commit ? commit : "unknown");
+    /* Only "side" may differ as configuration: benchstat would put another key's values into tables of their own. */
+    mb_strbuf_printf(out, "\n# run %lld of %s, commit %s\nside: %s\n", (long long)json_integer_value(json_object_get(run->facts, "run")),
+                     mb_compare_fact(run, "database"), mb_compare_fact(run, "commit"), side);
     for (size_t i = 0; i < c->n_pairs; i++) {
         const struct mb_compare_pair *pair = &c->pairs[i];
         const struct mb_compare_cell *cell = *side == 'A' ? pair->a : pair->b;

@@ -85,12 +85,6 @@ static int say_difference(json_t *list, size_t i, const json_t *a, const json_t 
     return say(list, &text);
 }
 
-static const char *fact(const struct mb_compare_run *run, const char *key)
-{
-    const char *text = json_string_value(json_object_get(run->facts, key));
-    return text ? text : "";
-}
-
 /* What one side's figures suffer from. */
 static int say_doubts(json_t *list, const struct mb_compare_run *run, const char *side)
 {
@@ -103,21 +97,21 @@ static int say_doubts(json_t *list, const struct mb_compare_run *run, const char
         mb_strbuf_printf(&text, "%s: %zu of %zu cells have simulated times: the null runner's script, not this machine", side, n_scripted, run->n_cells);
         failed |= say(list, &text);
     }
-    if (*fact(run, "sanitizer") || strcmp(fact(run, "build_type"), "Debug") == 0) {
-        mb_strbuf_printf(&text, "%s: a %s build%s%s: its times mean nothing", side, fact(run, "build_type"), *fact(run, "sanitizer") ? " with sanitizer " : "",
-                         fact(run, "sanitizer"));
+    if (*mb_compare_fact(run, "sanitizer") || strcmp(mb_compare_fact(run, "build_type"), "Debug") == 0) {
+        mb_strbuf_printf(&text, "%s: a %s build%s%s: its times mean nothing", side, mb_compare_fact(run, "build_type"), *mb_compare_fact(run, "sanitizer") ? " with sanitizer " : "",
+                         mb_compare_fact(run, "sanitizer"));
         failed |= say(list, &text);
     }
-    if (fact(run, "noise_grade")[0] >= 'D') {
-        mb_strbuf_printf(&text, "%s: noise grade %s: the machine was not quiet (meltbench doctor)", side, fact(run, "noise_grade"));
+    if (mb_compare_fact(run, "noise_grade")[0] >= 'D') {
+        mb_strbuf_printf(&text, "%s: noise grade %s: the machine was not quiet (meltbench doctor)", side, mb_compare_fact(run, "noise_grade"));
         failed |= say(list, &text);
     }
-    if (strcmp(fact(run, "state"), "finished") != 0) {
+    if (strcmp(mb_compare_fact(run, "state"), "finished") != 0) {
         mb_strbuf_printf(&text, "%s: the run has not finished", side);
         failed |= say(list, &text);
     }
-    if (strstr(fact(run, "energy"), "estimated") || strstr(fact(run, "energy"), "simulated")) {
-        mb_strbuf_printf(&text, "%s: energy is not measured: %s", side, fact(run, "energy"));
+    if (strstr(mb_compare_fact(run, "energy"), "estimated") || strstr(mb_compare_fact(run, "energy"), "simulated")) {
+        mb_strbuf_printf(&text, "%s: energy is not measured: %s", side, mb_compare_fact(run, "energy"));
         failed |= say(list, &text);
     }
     return failed;

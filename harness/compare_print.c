@@ -146,16 +146,10 @@ static void put_table(const struct mb_compare *c, struct mb_strbuf *out)
     free(lines);
 }
 
-static const char *fact(const struct mb_compare_run *run, const char *key)
-{
-    const char *text = json_string_value(json_object_get(run->facts, key));
-    return text ? text : "unknown";
-}
-
 static void put_run(struct mb_strbuf *out, const struct mb_compare_run *run)
 {
     mb_strbuf_printf(out, "run %lld of %s: %s, %s, build %.12s, on %s", (long long)json_integer_value(json_object_get(run->facts, "run")),
-                     fact(run, "database"), fact(run, "plan"), fact(run, "started_utc"), fact(run, "commit"), fact(run, "device"));
+                     mb_compare_fact(run, "database"), mb_compare_fact(run, "plan"), mb_compare_fact(run, "started_utc"), mb_compare_fact(run, "commit"), mb_compare_fact(run, "device"));
 }
 
 static void put_head(const struct mb_compare *c, struct mb_strbuf *out)

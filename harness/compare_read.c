@@ -16,7 +16,7 @@ static const char facts_sql[] =
     " 'device', device, 'cpu', cpu, 'cores', n_cores, 'memory_bytes', memory_bytes, 'kernel', kernel, 'energy',"
     " (SELECT group_concat(DISTINCT e.origin || ' by ' || e.basis) FROM v_trial_energy e JOIN cell c ON c.id = e.cell_id"
     "  WHERE c.run_id = :run AND e.energy_uj IS NOT NULL),"
-    " 'noise_grade', (SELECT max(grade) FROM v_run_noise n WHERE n.run_id = :run), 'conditions', json(coalesce(conditions, '{}'))) FROM v_run WHERE run_id = :run";
+    " 'order', (SELECT p.text ->> '$.protocol.order' FROM plan p WHERE p.hash = plan_hash), 'noise_grade', (SELECT max(grade) FROM v_run_noise n WHERE n.run_id = :run), 'conditions', json(coalesce(conditions, '{}'))) FROM v_run WHERE run_id = :run";
 
 static const char values_sql[] =
     "WITH c AS (SELECT id FROM cell WHERE run_id = :run) "
@@ -249,6 +249,12 @@ void mb_compare_run_release(struct mb_compare_run *run)
     free(run->cells);
     json_decref(run->facts);
     *run = (struct mb_compare_run){0};
+}
+
+const char *mb_compare_fact(const struct mb_compare_run *run, const char *key)
+{
+    const char *text = json_string_value(json_object_get(run->facts, key));
+    return text ? text : "";
 }
 
 const struct mb_compare_cell *mb_compare_find(const struct mb_compare_run *run, const char *key)

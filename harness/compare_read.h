@@ -42,6 +42,9 @@ int mb_compare_read(struct mb_compare_run *run, const char *path, int64_t run_id
                     struct mb_error *err) MB_MUST_CHECK;
 void mb_compare_run_release(struct mb_compare_run *run);
 
+/** mb_compare_fact() - a fact that is text; "" when it is unknown. */
+const char *mb_compare_fact(const struct mb_compare_run *run, const char *key);
+
 /** mb_compare_find() - the cell with this key, or NULL. */
 const struct mb_compare_cell *mb_compare_find(const struct mb_compare_run *run, const char *key);
 

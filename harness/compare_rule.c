@@ -239,7 +239,9 @@ static void judge(struct mb_compare_row *row, const struct mb_compare_rule *rule
 {
     const double alpha = 1 - rule->confidence;
     const bool covers = row->coverage >= rule->confidence, shown = row->exact || row->p_adjusted < alpha;
-    if (covers && shown && least_change(row, worse_sign(row)) > row->matters)
+    if (row->doubt && !row->exact)
+        snprintf(row->reason, sizeof(row->reason), "%s", row->doubt);
+    else if (covers && shown && least_change(row, worse_sign(row)) > row->matters)
         row->verdict = MB_COMPARE_WORSE;
     else if (covers && shown && least_change(row, -worse_sign(row)) > row->matters)
         row->verdict = MB_COMPARE_BETTER;

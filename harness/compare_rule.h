@@ -64,6 +64,7 @@ struct mb_compare_row {
     size_t lost, won;          /* PAIRED: answers that were right with A only, with B only */
     bool exact;                /* equal within each side: no test */
     bool by_runs;              /* A is a baseline of n_a runs */
+    const char *doubt;         /* set by the caller after measuring: why no verdict can be trusted; the verdict is then UNKNOWN. NULL: none */
     enum mb_compare_verdict verdict;
     char reason[160];          /* UNKNOWN: why, and what to do; else what is to be known, or "" */
 };

@@ -231,6 +231,26 @@ static void unusable_repetitions_are_counted(void **state)
     EXPECT(3, "10 against 2 values cannot reach", "1", "3", "--db", "marked.db");
 }
 
+/* The grade is written into a copy: what a run with noise keeps in its conditions (v_run_noise). */
+static void a_machine_in_use_gives_no_verdict_on_times(void **state)
+{
+    (void)state;
+    assert_int_equal(system("cp speed.db loud.db"), 0);
+    sql("loud.db", "UPDATE run SET conditions = json_set(conditions, '$.sessions', json('[{\"noise\": {\"grade\": \"E\"}}]')) WHERE id = 3");
+    EXPECT(0, "# meltbench compare: 0 worse", "1", "3", "--db", "loud.db");
+    EXPECT(0, "noise grade E: others used the machine", "1", "3", "--db", "loud.db");
+    EXPECT(3, "6 worse", "1", "3", "--db", "loud.db", "--noisy");
+    EXPECT(0, "0 worse, 0 better", "1", "2", "--db", "loud.db");
+    sql("loud.db", "UPDATE run SET conditions = json_set(conditions, '$.sessions', json('[{\"noise\": {\"grade\": \"E\"}}]')) WHERE id = 9");
+    EXPECT(3, "3 worse", "--baseline-last", "4", "--db", "loud.db");
+    EXPECT(0, "noise grade E: others used the machine", "3:threads=1", "3:threads=2", "--db", "loud.db");
+    sql("loud.db", "UPDATE plan SET text = json_set(text, '$.protocol.order', 'interleaved')"); /* repetitions took turns: no doubt */
+    struct cli c = cli_run("compare", "3:threads=1", "3:threads=2", "--db", "loud.db", NULL);
+    assert_int_equal(c.code, 0);
+    assert_null(strstr(c.out, "others used the machine"));
+    cli_free(&c);
+}
+
 /* The grammar of golang.org/design/14313-benchmark-format: "key: value", "Unit ...", or a name of no space, a count, and pairs of value and unit. */
 static void benchstat_can_read_it(void **state)
 {
@@ -246,7 +266,7 @@ static void benchstat_can_read_it(void **state)
             n_values++;
         } else if (strncmp(line, "Unit ", 5) == 0) {
             assert_non_null(strstr(line, " better="));
-        } else {
+        } else if (line[0] != '#') {
             assert_true(line[0] >= 'a' && line[0] <= 'z' && strstr(line, ": "));
             n_sides += strncmp(line, "side: ", 6) == 0;
         }
@@ -296,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_baseline_is_of_runs),
         cmocka_unit_test(accuracy_has_its_own_exit_code),
         cmocka_unit_test(unusable_repetitions_are_counted),
+        cmocka_unit_test(a_machine_in_use_gives_no_verdict_on_times),
         cmocka_unit_test(benchstat_can_read_it),
         cmocka_unit_test(bad_input_is_refused),
     };

@@ -272,7 +272,7 @@ static void the_grammar_is_strict_and_helps(void **state)
         {"null:token_us=1x", "null script: token_us=1x: expected a number from 0 to 6e+08"},
         {"null:token_us=11111111111111111111111111111111111111111", NULL},
         {"null:jitter=1", "null script: jitter=1: expected a number from 0 to 0.9"},
-        {"null:fail=explode@2", "null script: fail=explode@2: expected crash, abort, exit, oom, hang, nan, error, kill or mute, with @open or @N"},
+        {"null:fail=explode@2", "null script: fail=explode@2: expected crash, abort, exit, oom, hang, nan, error, kill, mute or wrong, with @open or @N"},
         {"null:fail=crash@", "null script: fail=crash@: after @ comes 'open' or the trial's number since opening, from 0"},
         {"null:fail=crash@-1", NULL},
         {"null:fail=crash@99999999999999999999", NULL},
