@@ -221,7 +221,8 @@ GROUP BY t.id, a.name;
 
 -- v_trial_value: the figures of every measured, ok repetition, one a row.
 --   energy_per_token_uj = gross energy of the repetition / tokens generated in it; of its phases: prefill_energy_per_token_uj =
---   energy of scope 'prefill' / prompt tokens, decode_energy_per_token_uj = energy of scope 'decode' / tokens generated
+--   energy of scope 'prefill' / prompt tokens, decode_energy_per_token_uj = energy of scope 'decode' / tokens generated, both of the source
+--   that gave the repetition's energy
 --   rss_peak_bytes = the largest of its phases;  kv_bytes, perplexity, ... = as reported (largest scope)
 CREATE VIEW v_trial_value AS
 WITH r AS MATERIALIZED (SELECT * FROM v_trial_rate WHERE kind = 'measured')
@@ -234,7 +235,9 @@ UNION ALL SELECT r.cell_id, r.trial_id, 'energy_per_token_uj', e.energy_uj / r.n
   FROM r JOIN v_trial_energy e ON e.trial_id = r.trial_id WHERE e.energy_uj IS NOT NULL AND r.n_gen > 0
 UNION ALL SELECT r.cell_id, r.trial_id, m.scope || '_energy_per_token_uj',
   max(m.value) / CASE m.scope WHEN 'prefill' THEN r.n_prompt ELSE nullif(r.n_gen, 0) END
-  FROM r JOIN metric m ON m.trial_id = r.trial_id AND m.name = 'energy_uj' AND m.scope IN ('prefill', 'decode')
+  FROM r JOIN v_trial_energy e ON e.trial_id = r.trial_id
+  JOIN metric m ON m.trial_id = r.trial_id AND m.name = 'energy_uj' AND m.scope IN ('prefill', 'decode')
+    AND (m.source = e.basis OR e.basis LIKE m.source || ' %')
   WHERE m.value IS NOT NULL GROUP BY r.trial_id, m.scope
 UNION ALL SELECT cell_id, trial_id, name, value FROM v_trial_accuracy WHERE kind = 'measured'
 UNION ALL SELECT t.cell_id, t.id, m.name, max(m.value) FROM trial t JOIN metric m ON m.trial_id = t.id

@@ -249,7 +249,7 @@ static int check_energy(struct mb_validation *v, struct mb_error *err)
     struct mb_collect_env env = own_process(v);
     env.root = root;
     struct mb_record r;
-    int rc = collect(&env, "hwmon", rest, NULL, &r, err);
+    int rc = collect(&env, "hwmon:error=20", rest, NULL, &r, err); /* a busy machine polls late: the figure is wanted all the same */
     if (!rc) {
         const double expected = 10.0 * (double)(r.t_end_ns - r.t_begin_ns) * 1e-3, seen = only_energy(&r, note, sizeof(note));
         rc = mb_validation_check(v, "hwmon", "uJ", expected, seen, expected * 0.01, note, err, "a source of 10 W for %u ms: energy", WATT_NS / 1000000u);
