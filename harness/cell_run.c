@@ -198,7 +198,7 @@ static enum outcome open_cell(struct mb_cell_run *c, bool cold, struct mb_error 
     const uint64_t n_samples = (uint64_t)plan->protocol.timeout_s * 1000000000u / (plan->period_ns ? plan->period_ns : 1) + 16;
     const struct mb_site_setup setup = {.cell = &c->cell->cell, .collect = plan->collect, .root = c->host->root,
                                         .period_ns = plan->period_ns ? plan->period_ns : 1,
-                                        .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db,
+                                        .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db, .page_cache = plan->protocol.page_cache,
                                         .text = c->host->options->text};
     if (mb_worker_spawn(&c->worker, setup.text, &c->cap, err))
         return FAILED;

@@ -11,6 +11,7 @@
 #include "base/cell.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "harness/page_cache.h"
 #include "harness/rules.h"
 #include "harness/stopping.h"
 
@@ -32,6 +33,7 @@ struct mb_protocol {
     uint32_t replace_invalid; /* at most so many invalid repetitions of a cell are made up for by further ones */
     bool mark_throttled;    /* repetitions that heat slowed are invalid (validity.h), but for workloads that are only scored */
     enum mb_order order;
+    enum mb_page_cache page_cache; /* of the model's file before it is loaded; unless as-is, part of a cell's configuration */
     uint64_t seed;
     uint32_t timeout_s;     /* of one repetition (and of opening the model) */
     uint32_t memory_limit_mib; /* of each cell's process (memory_cap.h); 0: none */

@@ -105,7 +105,7 @@ static int prepare_work(struct expansion *x, const struct mb_plan_block *block, 
     return rc;
 }
 
-static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_AXIS_N], json_t *data)
+static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_AXIS_N], json_t *data, enum mb_page_cache page_cache)
 {
     json_t *axes = json_object();
     bool failed = !axes;
@@ -115,8 +115,13 @@ static json_t *config_of(const struct mb_cell *cell, const char *const axis[MB_A
         json_decref(axes);
         return NULL;
     }
-    return json_pack("{s:o, s:s, s:O, s:s, s:I, s:O}", "axes", axes, "workload", cell->workload, "options", (json_t *)cell->options,
-                     "runner", cell->runner, "seed", (json_int_t)cell->seed, "data", data);
+    json_t *config = json_pack("{s:o, s:s, s:O, s:s, s:I, s:O}", "axes", axes, "workload", cell->workload, "options", (json_t *)cell->options,
+                               "runner", cell->runner, "seed", (json_int_t)cell->seed, "data", data);
+    if (config && page_cache != MB_PAGE_CACHE_AS_IS && json_object_set_new(config, "page_cache", json_string(mb_page_cache_name(page_cache)))) {
+        json_decref(config); /* loading from a cold cache is another thing to measure; as-is is left out: hashes of old cells stay */
+        return NULL;
+    }
+    return config;
 }
 
 /* The hash of a cell, where it will be stored, and what tells it from the others of this plan: freed by the caller. */
@@ -203,7 +208,7 @@ static int add_cell(struct expansion *x, const struct mb_plan_work *work, json_t
                                  .options = options, .data_dir = store->data_dir, .share_dir = store->share_dir,
                                  .seed = x->draft->protocol.seed};
     memcpy(made.cell.axis, axis, sizeof(made.cell.axis));
-    if (!(config = config_of(&made.cell, axis, data)) || !(made.config_json = json_dumps(config, JSON_SORT_KEYS | JSON_COMPACT))) {
+    if (!(config = config_of(&made.cell, axis, data, x->draft->protocol.page_cache)) || !(made.config_json = json_dumps(config, JSON_SORT_KEYS | JSON_COMPACT))) {
         rc = no_memory(x->err);
         goto out;
     }

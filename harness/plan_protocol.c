@@ -136,6 +136,17 @@ static int take_order(const struct mb_plan_check *c, const struct mb_yaml *node,
     return rc ? rc : mb_yaml_fail(c->file, node, c->err, "order: '%s' is none of shuffled, listed, interleaved", node->text);
 }
 
+static int take_page_cache(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
+{
+    const int rc = mb_plan_need_text(c, node, "page_cache");
+    const int state = rc ? -1 : mb_page_cache_find(node->text);
+    if (!rc && state < 0)
+        return mb_yaml_fail(c->file, node, c->err, "page_cache: '%s' is none of as-is, warm, cold", node->text);
+    if (!rc)
+        p->page_cache = (enum mb_page_cache)state;
+    return rc;
+}
+
 static int take_seed(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
 {
     return mb_plan_take_number(c, node, "seed", 0, INT64_MAX, &p->seed); /* JSON integers are signed */
@@ -178,6 +189,7 @@ static const struct { const char *key; int (*take)(const struct mb_plan_check *c
     {"throttled", take_throttled},
     {"warmup", take_warmup},
     {"order", take_order},
+    {"page_cache", take_page_cache},
     {"seed", take_seed},
     {"timeout_s", take_timeout},
     {"cooldown", take_cooldown},
@@ -216,6 +228,8 @@ json_t *mb_protocol_json(const struct mb_protocol *p)
     if (json && p->stopping.most)
         failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
                                                                   "budget_s", (int)p->stopping.budget_s, "least_s", (int)p->stopping.least_s));
+    if (json && p->page_cache != MB_PAGE_CACHE_AS_IS)
+        failed |= json_object_set_new(json, "page_cache", json_string(mb_page_cache_name(p->page_cache)));
     if (json && p->rules != MB_RULES_NONE)
         failed |= json_object_set_new(json, "rules", json_string(mb_rules_name(p->rules)));
     if (failed) {

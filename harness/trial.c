@@ -32,6 +32,7 @@ struct mb_site {
     uint32_t *tokens;                 /* of the whole repetition, for the output hash */
     size_t n_tokens, cap_tokens;
     bool unstored;
+    struct { enum mb_page_cache asked; double share; struct mb_error why; bool pending; } cache; /* of the model's file when loading began */
     const struct mb_text_sink *text;
     uint64_t n_prompt, n_gen;         /* sums of the repetition */
 };
@@ -125,6 +126,31 @@ static int load_runner(struct mb_site *s, bool cold, struct mb_error *err)
     return s->runner->open(s->runner_state, &s->cell, s->need.n_ctx, &sink, err);
 }
 
+/* The model's file in the page cache: brought into the state that is asked for, and looked at. Before the region of a cold repetition. */
+static int prepare_file(struct mb_site *s, enum mb_page_cache asked, struct mb_error *err)
+{
+    const char *path = s->cell.model_path;
+    if (!path || !path[0] || (s->unstored && asked == MB_PAGE_CACHE_AS_IS))
+        return MB_OK;
+    const int rc = mb_page_cache_prepare(path, asked, err);
+    if (rc)
+        return rc;
+    s->cache.asked = asked;
+    s->cache.pending = true; /* for the first repetition */
+    if (mb_page_cache_resident(path, &s->cache.share, &s->cache.why) == MB_OK)
+        s->cache.why.text[0] = '\0';
+    return MB_OK;
+}
+
+static int add_cache_metric(struct mb_site *s, struct mb_record *r)
+{
+    static const char source[] = "protocol";
+    const char *asked = mb_page_cache_name(s->cache.asked);
+    s->cache.pending = false;
+    return s->cache.why.text[0] ? mb_record_add_absent(r, MB_METRIC_PAGE_CACHE, asked, source, s->cache.why.text)
+                                : mb_record_add_metric(r, MB_METRIC_PAGE_CACHE, asked, source, MB_ORIGIN_MEASURED, s->cache.share);
+}
+
 int mb_site_open(struct mb_site **out, const struct mb_site_setup *setup, struct mb_error *err)
 {
     *out = NULL;
@@ -147,6 +173,8 @@ int mb_site_open(struct mb_site **out, const struct mb_site_setup *setup, struct
         rc = open_workload(s, err);
     if (rc == MB_OK)
         rc = open_collectors(s, setup, err);
+    if (rc == MB_OK)
+        rc = prepare_file(s, setup->page_cache, err);
     if (rc == MB_OK)
         rc = load_runner(s, setup->cold, err);
     set_stage(s, MB_STAGE_IDLE);
@@ -347,6 +375,8 @@ static int add_own_metrics(struct mb_site *s, struct mb_record *r, struct mb_err
 static int read_all(struct mb_site *s, struct mb_record *r, bool whole, struct mb_error *err)
 {
     int rc = mb_collect_read(s->set, r, err);
+    if (rc == MB_OK && s->cache.pending && add_cache_metric(s, r))
+        rc = mb_fail(err, MB_ENOMEM, "out of memory: the repetition's own figures");
     if (rc == MB_OK && whole)
         rc = s->workload->end(s->workload_state, r, err);
     if (rc == MB_OK && whole)

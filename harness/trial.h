@@ -18,6 +18,7 @@
 
 #include "base/cell.h"
 #include "base/record.h"
+#include "harness/page_cache.h"
 #include "harness/worker_link.h"
 #include "runners/runner.h"
 #include "workloads/workload.h"
@@ -31,6 +32,7 @@ struct mb_site_setup {
     uint64_t period_ns;
     uint32_t max_samples;
     bool cold;                    /* the first repetition will be a cold one: collectors start before loading */
+    enum mb_page_cache page_cache; /* what is done with the model's file before it is loaded */
     bool unstored;                /* the record is only looked at: no hash of the output */
     const struct mb_text_sink *text; /* told the text of each token as it is made; NULL, as in whatever is measured: nobody asks */
     struct mb_worker_page *page;  /* told where we are; may be NULL */

@@ -22,12 +22,13 @@ json_t *mb_wire_open_command(const struct mb_site_setup *setup)
         json_decref(options);
         return NULL;
     }
-    return json_pack("{s:s, s:{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I}, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "do", "open", "cell", "axes", axes,
+    return json_pack("{s:s, s:{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:I}, s:s, s:s, s:I, s:I, s:b, s:b, s:b, s:s}", "do", "open", "cell", "axes", axes,
                      "model_path", cell->model_path ? cell->model_path : "", "runner", cell->runner, "workload", cell->workload,
                      "options", options, "data_dir", text_or_null(cell->data_dir), "share_dir", text_or_null(cell->share_dir), "seed",
                      (json_int_t)cell->seed, "collect", setup->collect ? setup->collect : "", "root", setup->root ? setup->root : "",
                      "period_ns", (json_int_t)setup->period_ns, "max_samples", (json_int_t)setup->max_samples, "cold", (int)setup->cold, "unstored",
-                     (int)setup->unstored, "stream", (int)(setup->text != NULL));
+                     (int)setup->unstored, "stream", (int)(setup->text != NULL),
+                     "page_cache", mb_page_cache_name(setup->page_cache));
 }
 
 json_t *mb_wire_trial_command(enum mb_trial_kind kind, uint32_t repetition)
@@ -63,10 +64,11 @@ static int read_open(json_t *json, struct mb_wire_command *c, struct mb_error *e
     json_t *cell;
     json_int_t period_ns, max_samples;
     int cold, unstored = 0, stream = 0;
+    const char *page_cache = mb_page_cache_name(MB_PAGE_CACHE_AS_IS);
     json_error_t why;
-    if (json_unpack_ex(json, &why, 0, "{s:o, s:s, s:s, s:I, s:I, s:b, s?b, s?b}", "cell", &cell, "collect", &c->setup.collect, "root", &c->setup.root,
+    if (json_unpack_ex(json, &why, 0, "{s:o, s:s, s:s, s:I, s:I, s:b, s?b, s?b, s?s}", "cell", &cell, "collect", &c->setup.collect, "root", &c->setup.root,
                        "period_ns", &period_ns, "max_samples", &max_samples, "cold", &cold, "unstored", &unstored,
-                       "stream", &stream))
+                       "stream", &stream, "page_cache", &page_cache))
         return mb_fail(err, MB_EFORMAT, "command open: %s", why.text);
     if (period_ns <= 0 || max_samples < 0 || max_samples > UINT32_MAX)
         return mb_fail(err, MB_EFORMAT, "command open: period_ns or max_samples out of range");
@@ -74,6 +76,10 @@ static int read_open(json_t *json, struct mb_wire_command *c, struct mb_error *e
     c->setup.max_samples = (uint32_t)max_samples;
     c->setup.cold = cold != 0;
     c->setup.unstored = unstored != 0;
+    const int state = mb_page_cache_find(page_cache);
+    if (state < 0)
+        return mb_fail(err, MB_EFORMAT, "command open: page_cache '%s'", page_cache);
+    c->setup.page_cache = (enum mb_page_cache)state;
     c->stream = stream != 0;
     c->setup.cell = &c->cell;
     return read_cell(cell, &c->cell, err);

@@ -112,6 +112,13 @@ static void repetitions_may_be_a_rule(void **state)
     assert_non_null(strstr(plan->text, "\"replace_invalid\":9,"));
     assert_non_null(strstr(plan->text, "\"throttled\":\"keep\""));
     mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {page_cache: cold}\n");
+    assert_non_null(strstr(plan->text, "\"page_cache\":\"cold\""));
+    assert_non_null(strstr(plan->cells[0].config_json, "\"page_cache\":\"cold\"")); /* another thing to measure: another hash */
+    mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {page_cache: as-is}\n");
+    assert_null(strstr(plan->cells[0].config_json, "page_cache"));
+    mb_plan_free(plan);
     plan = load(NULL_MODEL MICRO "protocol: {order: interleaved}\n");
     assert_int_equal(plan->protocol.order, MB_ORDER_INTERLEAVED);
     assert_non_null(strstr(plan->text, "\"order\":\"interleaved\""));
@@ -364,6 +371,7 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {repetitions: [3, 4]}\n", "p.yaml:3:25: repetitions: expected a value, found a list"},
     {NULL_MODEL MICRO "protocol: {replace_invalid: -1}\n", "p.yaml:3:29: replace_invalid: '-1' is not a whole number from 0"},
     {NULL_MODEL MICRO "protocol: {throttled: drop}\n", "p.yaml:3:23: throttled: 'drop' is neither invalid nor keep"},
+    {NULL_MODEL MICRO "protocol: {page_cache: hot}\n", "p.yaml:3:24: page_cache: 'hot' is none of as-is, warm, cold"},
     {NULL_MODEL MICRO "protocol: {warmup: some}\n", "p.yaml:3:20: warmup: 'some' is neither auto nor a whole number"},
     {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is none of shuffled, listed, interleaved"},
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},
