@@ -1,6 +1,6 @@
 /* cpufreq.c - clock of each frequency policy, from /sys/devices/system/cpu/cpufreq/policyN/scaling_cur_freq (kernel:
  * Documentation/admin-guide/pm/cpufreq). On ARM the file often holds what was asked for, not what was delivered. Read at most every
- * 20 ms: some drivers interrupt the other cores to answer. */
+ * 20 ms: some drivers interrupt the other cores to answer. Time at each clock: freq_states.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/sysroot.h"
 #include "collectors/collector.h"
+#include "collectors/freq_states.h"
 #include "collectors/series.h"
 
 #define DIR_PATH "/sys/devices/system/cpu/cpufreq"
@@ -22,6 +23,7 @@ struct policy {
     int64_t min_khz;
     uint64_t n;
     struct mb_series freq;
+    struct mb_freq_states states;
 };
 
 struct cpufreq {
@@ -37,6 +39,7 @@ static void cpufreq_close(void *state)
         if (c->policies[i].fd)
             close(c->policies[i].fd - 1);
         mb_series_release(&c->policies[i].freq);
+        mb_freq_states_close(&c->policies[i].states);
     }
     free(c->policies);
     c->policies = NULL;
@@ -57,6 +60,7 @@ static int discover(struct cpufreq *c, const char *root, struct mb_error *err)
         snprintf(path, sizeof(path), DIR_PATH "/%.15s/scaling_cur_freq", p->name);
         const int fd = mb_sys_open(root, path, &why);
         p->fd = fd < 0 ? 0 : fd + 1;
+        mb_freq_states_open(&p->states, root, p->name);
         n_open += fd >= 0;
     }
     mb_sys_list_free(names, n);
@@ -103,6 +107,7 @@ static void cpufreq_start(void *state)
         p->sum_khz = 0;
         p->n = 0;
         p->min_khz = INT64_MAX;
+        mb_freq_states_start(&p->states);
     }
 }
 
@@ -139,7 +144,10 @@ static void cpufreq_poll(void *state, uint64_t now_ns)
 
 static void cpufreq_stop(void *state)
 {
-    read_all(state);
+    struct cpufreq *c = state;
+    read_all(c);
+    for (size_t i = 0; i < c->n; i++)
+        mb_freq_states_stop(&c->policies[i].states);
 }
 
 static int put(struct mb_record *record, const char *scope, double mean_khz, double min_khz, const char *reason)
@@ -157,6 +165,7 @@ static int cpufreq_read(void *state, struct mb_record *record, struct mb_error *
     const struct cpufreq *c = state;
     double sum = 0, least = 0;
     uint64_t n = 0;
+    struct mb_freq_time times = {0};
     int rc = MB_OK;
     for (size_t i = 0; rc == MB_OK && i < c->n; i++) {
         const struct policy *p = &c->policies[i];
@@ -169,13 +178,18 @@ static int cpufreq_read(void *state, struct mb_record *record, struct mb_error *
                                               .origin = MB_ORIGIN_MEASURED, .period_ns = c->period_ns};
         if (rc == MB_OK)
             rc = mb_series_record(&p->freq, record, &label, err);
+        if (rc == MB_OK)
+            rc = mb_freq_states_record(&p->states, p->name, record, &times);
     }
+    if (rc == MB_OK)
+        rc = mb_freq_time_record(&times, record);
     if (rc == MB_OK)
         rc = put(record, "", sum / (double)(n ? n : 1), least, n ? NULL : "scaling_cur_freq gave no frequency during the trial");
     return rc ? mb_fail(err, rc, "no memory for the figures") : MB_OK;
 }
 
-static const enum mb_metric cpufreq_metrics[] = {MB_METRIC_FREQ_MEAN_KHZ, MB_METRIC_FREQ_MIN_KHZ, MB_METRIC_END};
+static const enum mb_metric cpufreq_metrics[] = {MB_METRIC_FREQ_MEAN_KHZ, MB_METRIC_FREQ_MIN_KHZ, MB_METRIC_FREQ_TIME_MEAN_KHZ, MB_METRIC_FREQ_TIME_SHARE,
+                                                MB_METRIC_END};
 
 extern const struct mb_collector_ops mb_collector_cpufreq;
 const struct mb_collector_ops mb_collector_cpufreq = {

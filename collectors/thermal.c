@@ -1,5 +1,5 @@
 /* thermal.c - temperatures of thermal zones, states of cooling devices, and throttle counts (kernel:
- * Documentation/driver-api/thermal/sysfs-api). Read at most every 100 ms: temperatures are slow and some zones ask firmware.
+ * Documentation/driver-api/thermal/sysfs-api; Raspberry Pi: pi_throttle.h). Read at most every 100 ms: temperatures are slow and some zones ask firmware.
  * Readings below -50 or above 200 degrees are a disabled or broken zone (-274000 is common) and count as errors. */
 #include <ctype.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/sysroot.h"
 #include "collectors/collector.h"
+#include "collectors/pi_throttle.h"
 #include "collectors/series.h"
 #include "collectors/throttle.h"
 
@@ -33,6 +34,7 @@ struct thermal {
     struct sensor *sensors; /* [n], owned */
     size_t n;
     struct throttle throttle;
+    struct mb_pi_throttle pi;
     uint64_t period_ns, t_next_ns;
 };
 
@@ -78,7 +80,8 @@ static int discover(struct thermal *t, const char *root, struct mb_error *err)
     const int rc = throttle_open(&t->throttle, root, err);
     if (rc)
         return rc;
-    return t->n + t->throttle.n > 0 ? MB_OK : mb_fail(err, MB_ENOTSUP, "no readable zone in " DIR_PATH " and no throttle counts "
+    mb_pi_throttle_open(&t->pi, root);
+    return t->n + t->throttle.n > 0 || t->pi.fd ? MB_OK : mb_fail(err, MB_ENOTSUP, "no readable zone in " DIR_PATH " and no throttle counts "
                                                                      "(usual in virtual machines)");
 }
 
@@ -93,6 +96,7 @@ static void thermal_close(void *state)
     t->sensors = NULL;
     t->n = 0;
     throttle_close(&t->throttle);
+    mb_pi_throttle_close(&t->pi);
 }
 
 static int thermal_probe(const struct mb_collect_env *env, struct mb_error *why)
@@ -104,7 +108,8 @@ static int thermal_probe(const struct mb_collect_env *env, struct mb_error *why)
         size_t at = 0;
         for (size_t i = 0; i < t.n && at < sizeof(text) - 80; i++)
             at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i ? ", " : "", t.sensors[i].scope);
-        mb_fail(why, MB_OK, "%zu zones and cooling devices%s%s, %zu throttle counts", t.n, t.n ? ": " : "", text, t.throttle.n);
+        mb_fail(why, MB_OK, "%zu zones and cooling devices%s%s, %zu throttle counts%s", t.n, t.n ? ": " : "", text, t.throttle.n,
+                t.pi.fd ? ", the firmware's throttle bits" : "");
     }
     thermal_close(&t);
     return rc;
@@ -132,6 +137,7 @@ static void thermal_start(void *state)
         s->rises = s->max_state = 0;
     }
     throttle_start(&t->throttle);
+    mb_pi_throttle_start(&t->pi);
 }
 
 static void read_sensor(struct sensor *s)
@@ -163,6 +169,7 @@ static void thermal_poll(void *state, uint64_t now_ns)
     t->t_next_ns = now_ns + t->period_ns - t->period_ns / 8;
     for (size_t i = 0; i < t->n; i++)
         read_sensor(&t->sensors[i]);
+    mb_pi_throttle_look(&t->pi);
 }
 
 static void thermal_stop(void *state)
@@ -171,6 +178,7 @@ static void thermal_stop(void *state)
     for (size_t i = 0; i < t->n; i++)
         read_sensor(&t->sensors[i]);
     throttle_stop(&t->throttle);
+    mb_pi_throttle_look(&t->pi);
 }
 
 static int put(struct mb_record *record, enum mb_metric metric, const char *scope, double value, const char *reason)
@@ -218,8 +226,10 @@ static int read_throttling(const struct thermal *t, struct mb_record *record)
         total += (double)s->rises;
         rc = put(record, MB_METRIC_THROTTLE_COUNT, s->scope, (double)s->rises, NULL);
     }
-    return rc ? rc : put(record, MB_METRIC_THROTTLE_COUNT, "", total,
-                         any ? NULL : "no throttle count and no cooling device that acts on speed could be read");
+    const char *unknown = any || t->pi.is_pi ? NULL : "no throttle count and no cooling device that acts on speed could be read";
+    if (rc == MB_OK)
+        rc = mb_pi_throttle_record(&t->pi, record, &total, &unknown);
+    return rc ? rc : put(record, MB_METRIC_THROTTLE_COUNT, "", total, unknown);
 }
 
 /* A device that was at work all the time has no rises: its state tells. */

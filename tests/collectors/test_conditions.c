@@ -204,6 +204,107 @@ static void cooling_states_count_unless_they_are_fans(void **state)
     assert_int_equal(find_stream(&t->record, "cooling_state", "intel_powerclamp")->value[0], 0);
 }
 
+static void put_times(struct trial *t, const char *policy, const char *times)
+{
+    char path[128];
+    snprintf(path, sizeof(path), CPUFREQ "%s/scaling_cur_freq", policy);
+    fake_tree_put(&t->tree, path, "600000");
+    snprintf(path, sizeof(path), CPUFREQ "%s/stats/time_in_state", policy);
+    fake_tree_put(&t->tree, path, times);
+}
+
+/* policy0: 100 ticks at 600 MHz, 300 at 1.8 GHz = mean 1.5 GHz. policy4: 200 at 2.4 GHz; together (60 + 540 + 480) / 600 = 1.8 GHz. */
+static void time_at_each_clock_is_the_kernels(void **state)
+{
+    struct trial *t = *state;
+    put_times(t, "policy0", "600000 1000\n1200000 50\n1800000 7\n");
+    put_times(t, "policy4", "2400000 0");
+    put_times(t, "policy6", "600000 5000\n");
+    put_times(t, "policy7", "600000 5000\nmany 7\n");
+    put_times(t, "policy8", "600000 5000\n");
+    fake_tree_put(&t->tree, CPUFREQ "policy9/scaling_cur_freq", "600000");
+    begin(t, "cpufreq");
+    put_times(t, "policy0", "600000 1100\n1200000 50\n1800000 307\n");
+    put_times(t, "policy4", "2400000 200");
+    put_times(t, "policy6", "600000 20\n"); /* reset in the trial */
+    put_times(t, "policy8", "600000 5099\n");
+    end(t);
+    assert_true(value(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "policy0") == 1500000);
+    assert_true(value(t, MB_METRIC_FREQ_TIME_SHARE, "policy0/600000") == 0.25);
+    assert_true(value(t, MB_METRIC_FREQ_TIME_SHARE, "policy0/1800000") == 0.75);
+    assert_null(find_metric(&t->record, MB_METRIC_FREQ_TIME_SHARE, "policy0/1200000", "cpufreq"));
+    assert_true(value(t, MB_METRIC_FREQ_TIME_SHARE, "policy4/2400000") == 1);
+    assert_true(value(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "") == 1800000);
+    assert_non_null(strstr(reason(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "policy6"), "was reset"));
+    assert_non_null(strstr(reason(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "policy7"), "could not be read"));
+    assert_non_null(strstr(reason(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "policy8"), "99 ticks of 10 ms"));
+    assert_non_null(strstr(reason(t, MB_METRIC_FREQ_TIME_MEAN_KHZ, "policy9"), "no stats/time_in_state"));
+}
+
+/* The firmware of a Raspberry Pi, its answers in turn; the last one stays. */
+static const char *const *firmware;
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    (void)fd;
+    (void)request;
+    va_list args;
+    va_start(args, request);
+    char *message = va_arg(args, char *);
+    va_end(args);
+    assert_string_equal(message + 24, "get_throttled"); /* behind six words */
+    snprintf(message + 24, 1024, "%s", *firmware);
+    firmware += firmware[1] != NULL;
+    return 0;
+}
+
+static void a_pi_tells_what_came_in_the_trial(void **state)
+{
+    struct trial *t = *state;
+    /* under-voltage once before; throttled comes twice; the soft limit comes and goes between two looks; capped stays clear */
+    static const char *const answers[] = {"throttled=0x10000", "throttled=0x50004", "throttled=0x50000", "throttled=0xd0004", NULL};
+    firmware = answers;
+    fake_tree_put(&t->tree, "/dev/vcio", "");
+    begin(t, "thermal");
+    later(t);
+    later(t);
+    end(t);
+    assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "pi-throttled") == 2);
+    assert_true(value(t, MB_METRIC_THROTTLE_STATE, "pi-throttled") == 1);
+    assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "pi-soft-limit") == 1);
+    assert_true(value(t, MB_METRIC_THROTTLE_STATE, "pi-soft-limit") == 1);
+    assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "pi-capped") == 0);
+    assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_COUNT, "pi-under-voltage"), "set before the trial"));
+    assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_COUNT, ""), "set before the trial"));
+}
+
+static void a_pi_that_is_always_throttled_says_so(void **state)
+{
+    struct trial *t = *state;
+    static const char *const answers[] = {"throttled=0x20002", NULL};
+    firmware = answers;
+    fake_tree_put(&t->tree, "/dev/vcio", "");
+    begin(t, "thermal");
+    end(t);
+    assert_true(value(t, MB_METRIC_THROTTLE_STATE, "pi-capped") == 1);
+    assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "pi-capped") == 0); /* it did not come: it was there */
+    assert_true(value(t, MB_METRIC_THROTTLE_COUNT, "") == 0);
+}
+
+static void firmware_that_talks_rubbish_is_unknown(void **state)
+{
+    struct trial *t = *state;
+    static const char *const answers[] = {"throttled=0x0", "throttled=0x", "error=1 error_msg=\"Command not registered\"", NULL};
+    firmware = answers;
+    fake_tree_put(&t->tree, "/dev/vcio", "");
+    begin(t, "thermal");
+    later(t);
+    end(t);
+    assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_COUNT, "pi-throttled"), "did not answer"));
+    assert_non_null(strstr(reason(t, MB_METRIC_THROTTLE_STATE, "pi-throttled"), "did not answer"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -213,6 +314,10 @@ int main(void)
         TEST(temperatures_leave_garbage_out),
         TEST(throttling_counts_each_core_and_package_once),
         TEST(cooling_states_count_unless_they_are_fans),
+        TEST(time_at_each_clock_is_the_kernels),
+        TEST(a_pi_tells_what_came_in_the_trial),
+        TEST(a_pi_that_is_always_throttled_says_so),
+        TEST(firmware_that_talks_rubbish_is_unknown),
     };
     return cmocka_run_group_tests_name("conditions", tests, NULL, NULL);
 }
