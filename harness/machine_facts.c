@@ -16,6 +16,7 @@
 #include "base/sysroot.h"
 #include "collectors/collector.h"
 #include "harness/machine_cpu.h"
+#include "harness/machine_topology.h"
 
 enum { MEMORY_STEP_BYTES = 16 << 20, MAX_SAMPLES = 16 }; /* MemTotal moves by some pages between kernels */
 
@@ -160,6 +161,7 @@ json_t *mb_machine_facts(const char *root)
     json_object_set_new(facts, "virtualisation", virtualisation(root, flags));
     json_object_set_new(facts, "flags", flags);
     json_object_set_new(facts, "caches", mb_machine_caches(root));
+    json_object_set_new(facts, "topology", *root ? json_null() : mb_machine_topology(NULL)); /* hwloc takes no root */
     json_object_set_new(facts, "cgroup", cgroup(root));
     json_object_set_new(facts, "sensors", sensors(root));
     return facts;
