@@ -93,7 +93,7 @@ WHERE e.kind IN ('load_begin', 'load_end') GROUP BY t.id;
 -- v_trial_energy: gross energy of the machine over an ok repetition: the source's own total (scope ''), else psys (the platform). Rails
 --   overlap (a package contains its cores), so a source that offers no total gives none. Of several sources: measured before estimated
 --   before simulated, then an external meter (it sees the whole machine), rapl, rapl_perf (the same counters: one of them, never both), then by
---   name; basis says which. NULL with the sources' reasons where no total is known.
+--   name; basis says which. NULL where no total is known, with two of the sources' reasons: those first that have channels and no total.
 CREATE VIEW v_trial_energy AS
 WITH s AS (
   SELECT trial_id, source, origin, scope, value AS energy_uj,
@@ -103,8 +103,11 @@ WITH s AS (
   FROM metric WHERE name = 'energy_uj' AND value IS NOT NULL AND (scope = '' OR scope LIKE 'psys%'))
 SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE s.scope WHEN '' THEN '' ELSE ' ' || s.scope END AS basis,
        CASE WHEN s.energy_uj IS NULL THEN coalesce(
-         (SELECT group_concat(source || ': ' || reason, '; ') FROM metric
-          WHERE trial_id = t.id AND name = 'energy_uj' AND scope = '' AND reason IS NOT NULL), 'not collected') END AS reason
+         (SELECT group_concat(source || ': ' || reason, '; ') || CASE WHEN max(n) > 2 THEN printf('; %d more sources have none', max(n) - 2) ELSE '' END
+          FROM (SELECT a.source, a.reason, count(*) OVER () AS n FROM metric a
+                WHERE a.trial_id = t.id AND a.name = 'energy_uj' AND a.scope = '' AND a.reason IS NOT NULL
+                ORDER BY NOT EXISTS (SELECT 1 FROM metric c WHERE c.trial_id = a.trial_id AND c.name = 'energy_uj' AND c.source = a.source
+                                     AND c.scope <> ''), a.source <> 'rapl', a.source LIMIT 2)), 'not collected') END AS reason
 FROM trial t LEFT JOIN s ON s.trial_id = t.id AND s.preference = 1
 WHERE t.status = 'ok';
 

@@ -243,10 +243,13 @@ static void unknown_energy_has_a_reason(void **state)
     known_request(&r, 0, 0, 1, 10, &gap, 1);
     assert_int_equal(mb_record_add_absent(&r, MB_METRIC_ENERGY_UJ, "", "hwmon", "several rails: no rule which add up"), MB_OK);
     assert_int_equal(mb_record_add_absent(&r, MB_METRIC_ENERGY_UJ, "", "rapl", "no /sys/class/powercap"), MB_OK);
+    assert_int_equal(mb_record_add_absent(&r, MB_METRIC_ENERGY_UJ, "", "battery", "no battery"), MB_OK);
+    assert_int_equal(mb_record_add_absent(&r, MB_METRIC_ENERGY_UJ, "", "nvml", "no card"), MB_OK);
     add(&r, MB_METRIC_ENERGY_UJ, "VDD_CPU", "hwmon", 1e6);
     known_put(p->db, cell, &r);
     is_null(p, "SELECT energy_per_token_uj FROM v_cell");
-    is_text(p, "SELECT energy_reason FROM v_cell", "hwmon: several rails: no rule which add up; rapl: no /sys/class/powercap");
+    is_text(p, "SELECT energy_reason FROM v_cell", "hwmon: several rails: no rule which add up; rapl: no /sys/class/powercap; "
+            "2 more sources have none");
     is_text(p, "SELECT reason FROM v_unknown WHERE source = 'rapl'", "no /sys/class/powercap");
 }
 
