@@ -98,7 +98,7 @@ CREATE VIEW v_trial_energy AS
 WITH s AS (
   SELECT trial_id, source, origin, scope, value AS energy_uj,
          row_number() OVER (PARTITION BY trial_id
-                            ORDER BY origin = 'measured' DESC, origin, source NOT IN ('ptdaemon', 'smartpower3', 'meter'), scope <> '',
+                            ORDER BY origin = 'measured' DESC, origin, source NOT IN ('ptdaemon', 'smartpower3', 'meter', 'meter_file'), scope <> '',
                                      source NOT IN ('rapl', 'rapl_perf'), source) AS preference
   FROM metric WHERE name = 'energy_uj' AND value IS NOT NULL AND (scope = '' OR scope LIKE 'psys%'))
 SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || CASE s.scope WHEN '' THEN '' ELSE ' ' || s.scope END AS basis,
@@ -110,6 +110,24 @@ SELECT t.cell_id, t.id AS trial_id, t.kind, s.energy_uj, s.origin, s.source || C
                                      AND c.scope <> ''), a.source <> 'rapl', a.source LIMIT 2)), 'not collected') END AS reason
 FROM trial t LEFT JOIN s ON s.trial_id = t.id AND s.preference = 1
 WHERE t.status = 'ok';
+
+-- v_span: stretches of an ok repetition that energy is asked of, split as the collectors split it: '' all of it, load, prefill, and decode
+--   (prefill_end to request_end, of requests with a token). t0_ns, t1_ns since the repetition's begin, which was at utc_s (seconds since 1970,
+--   to the millisecond and the start of the collectors: CLOCK_REALTIME is read right before they are started)
+CREATE VIEW v_span AS
+WITH t AS (
+  SELECT c.run_id, t.id AS trial_id, t.duration_ns, (julianday(t.started_utc) - 2440587.5) * 86400.0 AS utc_s
+  FROM trial t JOIN cell c ON c.id = t.cell_id WHERE t.status = 'ok'),
+e AS (
+  SELECT trial_id, request, min(t_ns) FILTER (WHERE kind = 'load_begin') AS load_begin, max(t_ns) FILTER (WHERE kind = 'load_end') AS load_end,
+         min(t_ns) FILTER (WHERE kind = 'prefill_begin') AS prefill_begin, max(t_ns) FILTER (WHERE kind = 'prefill_end') AS prefill_end,
+         max(t_ns) FILTER (WHERE kind = 'request_end') AS request_end, count(*) FILTER (WHERE kind = 'token') AS n_tokens
+  FROM event GROUP BY trial_id, request)
+SELECT run_id, trial_id, utc_s, '' AS scope, 0 AS t0_ns, duration_ns AS t1_ns FROM t
+UNION ALL SELECT run_id, trial_id, utc_s, 'load', load_begin, load_end FROM e JOIN t USING (trial_id) WHERE load_begin >= 0 AND load_end > load_begin
+UNION ALL SELECT run_id, trial_id, utc_s, 'prefill', prefill_begin, prefill_end FROM e JOIN t USING (trial_id) WHERE prefill_end > prefill_begin
+UNION ALL SELECT run_id, trial_id, utc_s, 'decode', prefill_end, request_end FROM e JOIN t USING (trial_id)
+  WHERE request_end > prefill_end AND n_tokens > 0;
 
 -- v_idle: what a machine draws while nothing is asked: one row per cell of workload idle, source and scope with a total ('' or psys),
 --   over its measured ok repetitions.   power_uw = mean of their mean powers   sd_uw = standard deviation of these   seconds = all of them
@@ -148,7 +166,7 @@ WITH e AS (
   SELECT r.device_id, r.conditions, t.cell_id, t.id AS trial_id, t.kind, m.source, m.scope, m.origin, m.value AS gross_uj,
          CASE WHEN m.scope LIKE 'psys%' THEN m.scope ELSE '' END AS idle_scope, x.value AS gross_error_uj,
          coalesce(m.value / nullif(w.value, 0), CASE WHEN m.scope = '' THEN t.duration_ns / 1e9 END) AS span_s,
-         m.scope LIKE 'psys%' OR m.source IN ('ptdaemon', 'smartpower3', 'meter', 'battery') AS sees_all
+         m.scope LIKE 'psys%' OR m.source IN ('ptdaemon', 'smartpower3', 'meter', 'meter_file', 'battery') AS sees_all
   FROM metric m JOIN trial t ON t.id = m.trial_id AND t.status = 'ok' JOIN cell c ON c.id = t.cell_id AND c.workload <> 'idle'
   JOIN run r ON r.id = c.run_id
   LEFT JOIN metric w ON w.trial_id = t.id AND w.name = 'power_mean_uw' AND w.scope = m.scope AND w.source = m.source

@@ -150,6 +150,26 @@ static void the_report_shows_them_apart(void **state)
     prints("yes\n", "grep -q 'Imported results' out/index.html && grep -q 'Other CPU' out/index.html && echo yes");
 }
 
+/* Energy of a run from a recording; files and clocks in detail: tests/harness/test_meter_file.c. */
+static void a_recording_of_a_meter_is_summed_up_and_imported(void **state)
+{
+    (void)state;
+    prints("w.csv: 3 readings from 0.000 to 2.000 s, 20 J, 10 W on average, 0 damaged lines\n",
+           "printf 'Time(ms),Main(mA),Main Voltage(V)\\n0,2000,5\\n1000,2000,5\\n2000,2000,5\\n' >w.csv; \"$MB\" import-meter w.csv");
+    struct cli c = sh("printf 'Time(s),Power(W)\\n0,1\\n1,one\\n2,1\\n' >d.csv; \"$MB\" import-meter d.csv");
+    assert_int_equal(c.code, 1); /* the rest is taken */
+    assert_non_null(strstr(c.err, "d.csv:3: not a number"));
+    assert_non_null(strstr(c.out, "2 J, 1 W on average, 1 damaged lines"));
+    cli_free(&c);
+    sh_fails(2, "--run needs --start and --clock-error", "\"$MB\" import-meter w.csv --run 1");
+    sh_fails(2, "is no UTC time like", "\"$MB\" import-meter w.csv --run 1 --start today --clock-error 1");
+    sh_fails(1, "no heading with a time", "echo 1,2 >n.csv; \"$MB\" import-meter n.csv");
+    free(sh_text("\"$MB\" bench -m null:token_us=2000 --no-warmup -t 1 -p 0 -n 100 -r 1 -o json --db meter.db"));
+    prints("1.4|meter_file\n", "awk 'BEGIN { print \"Time(ms),Power(W)\"; for (i = -2000; i < 9000; i++) print i \",7\" }' >m.csv;"
+           "\"$MB\" import-meter m.csv --db meter.db --run 1 --clock-error 0.001 --start \"$(sqlite3 meter.db 'SELECT started_utc FROM trial')\" >/dev/null;"
+           "sqlite3 meter.db \"SELECT round(gross_uj / 1e6, 1), source FROM v_cell_energy WHERE scope = ''\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +180,7 @@ int main(void)
         cmocka_unit_test(the_query_of_the_compare_script_runs),
         cmocka_unit_test(a_damaged_file_gives_its_whole_rows_and_a_line),
         cmocka_unit_test(the_report_shows_them_apart),
+        cmocka_unit_test(a_recording_of_a_meter_is_summed_up_and_imported),
     };
     return cmocka_run_group_tests_name("import", tests, scene_begin, scene_end);
 }
