@@ -73,6 +73,16 @@ void mb_result_count(struct mb_session_result *result, enum mb_trial_status stat
     *by_status[status] += n;
 }
 
+void mb_cell_cool_down(const struct mb_cell_host *host, bool before_first)
+{
+    const struct mb_cooldown *rule = &host->plan->protocol.cooldown;
+    if (before_first && !rule->timeout_s)
+        return;
+    *host->cooled = mb_cooldown_wait(rule, host->root, host->interrupt);
+    if (host->cooled->end == MB_COOLDOWN_TIMEOUT && rule->timeout_s)
+        mb_progress_say(host->progress, "still too hot after %u s: going on", rule->timeout_s);
+}
+
 /* --- storing --------------------------------------------------------------------------------------------------- */
 
 /* What the stopping rule sees now that this one is counted. */
@@ -100,6 +110,11 @@ static int store(struct mb_cell_run *c, struct mb_record *r, struct mb_error *er
     int rc = mb_resume_note(c->done, r, err);
     if (!rc && c->cell->stopping.most && r->kind == MB_TRIAL_MEASURED && r->status != MB_TRIAL_SKIPPED && add_stopping(c, r))
         rc = mb_fail(err, MB_ENOMEM, "no memory for a repetition's own figures");
+    if (!rc && r->status != MB_TRIAL_SKIPPED) {
+        if (mb_cooldown_record(c->host->cooled, r))
+            rc = mb_fail(err, MB_ENOMEM, "no memory for a repetition's own figures");
+        c->host->cooled->end = MB_COOLDOWN_NOTHING;
+    }
     if (!rc && o->db)
         rc = mb_db_put_trial(o->db, c->cell_id, r, &id, err);
     if (rc)
@@ -368,7 +383,7 @@ int mb_cell_run_next(struct mb_cell_run *c, struct mb_error *err)
     if (c->done->n_failed_in_a_row >= MB_CELL_FAILURES_IN_A_ROW)
         return skip_the_rest(c, err);
     if (c->throttled) { /* what made one invalid would make the next one so */
-        mb_cooldown_wait(c->host->plan->protocol.cooldown_s, c->host->root, c->host->interrupt);
+        mb_cell_cool_down(c->host, false);
         c->throttled = false;
     }
     if (interrupted(c, err) == STOP)

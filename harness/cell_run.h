@@ -25,7 +25,12 @@ struct mb_cell_host { /* what the cells of a session share */
     struct mb_interrupt *interrupt;
     struct mb_progress *progress;
     const char *root;     /* prefix of /sys and /proc */
+    struct mb_cooldown_outcome *cooled; /* the last pause, until a repetition carries it into the database */
 };
+
+/** mb_cell_cool_down() - the protocol's pause; how it ended goes into the next repetition that is stored. @before_first: nothing ran yet, so only a
+ *  gate has anything to wait for. */
+void mb_cell_cool_down(const struct mb_cell_host *host, bool before_first);
 
 /** mb_cell_target() - measured rows that the cell has at least when it is complete, as far as can be told from what it has. */
 uint32_t mb_cell_target(const struct mb_plan_cell *cell, const struct mb_cell_done *done);

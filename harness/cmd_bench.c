@@ -277,7 +277,7 @@ static int run_bench(int argc, char **argv)
         rc = list_tests(&o, &tests, &err);
     if (!rc) {
         const struct mb_protocol protocol = {.repetitions = o.repetitions, .warmup = o.no_warmup ? 0 : -1, .order = MB_ORDER_LISTED,
-                                             .seed = o.seed, .timeout_s = 3600, .cooldown_s = (int32_t)o.delay_s};
+                                             .seed = o.seed, .timeout_s = 3600, .cooldown = {.fixed_s = (int32_t)o.delay_s}};
         const struct mb_plan_env env = {.data_dir = o.data};
         rc = mb_plan_single(&plan, "bench", o.axis, NULL, "micro", tests, &protocol, "", &env, &err);
     }

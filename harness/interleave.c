@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "harness/cooldown.h"
 #include "harness/machine_cpu.h"
 #include "harness/machine_facts.h"
 
@@ -110,8 +109,8 @@ static int run_group(struct turns *t, bool *warm, struct mb_error *err)
         any |= !is_complete(t, t->members[k]) && !plan->cells[t->members[k]].refused;
         t->host->progress->n_cells_done += is_complete(t, t->members[k]);
     }
-    if (any && *warm) /* within a group heat meets all alike */
-        mb_cooldown_wait(plan->protocol.cooldown_s, t->host->root, t->host->interrupt);
+    if (any) /* within a group heat meets all alike */
+        mb_cell_cool_down(t->host, !*warm);
     *warm |= any;
     while (rc == MB_OK && (i = next_turn(t, order)) != SIZE_MAX)
         rc = take_turn(t, i, err);

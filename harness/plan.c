@@ -7,7 +7,7 @@
 #include "harness/plan_draft.h"
 
 static const struct mb_protocol default_protocol = {.repetitions = 5, .replace_invalid = MB_PLAN_REPLACE_INVALID, .mark_throttled = true, .warmup = -1,
-                                                     .order = MB_ORDER_SHUFFLED, .seed = 42, .timeout_s = 600, .cooldown_s = -1};
+                                                     .order = MB_ORDER_SHUFFLED, .seed = 42, .timeout_s = 600, .cooldown = {.fixed_s = -1}};
 
 int mb_plan_load(struct mb_plan **out, const char *path, const struct mb_plan_env *env, struct mb_error *err)
 {

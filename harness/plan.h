@@ -11,6 +11,7 @@
 #include "base/cell.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "harness/cooldown.h"
 #include "harness/page_cache.h"
 #include "harness/rules.h"
 #include "harness/stopping.h"
@@ -37,7 +38,7 @@ struct mb_protocol {
     uint64_t seed;
     uint32_t timeout_s;     /* of one repetition (and of opening the model) */
     uint32_t memory_limit_mib; /* of each cell's process (memory_cap.h); 0: none */
-    int32_t cooldown_s;     /* -1 auto (wait until the hottest zone stops falling, at most 60 s, only where there is a zone), else fixed */
+    struct mb_cooldown cooldown; /* cooldown.h; all zero: none */
 };
 
 struct mb_plan_cell {

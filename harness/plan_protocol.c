@@ -9,7 +9,7 @@
 
 #include "harness/plan_check.h"
 
-enum { MAX_REPETITIONS = 100000, MAX_SECONDS = 604800 };
+enum { MAX_REPETITIONS = 100000, MAX_SECONDS = 604800, GATE_TIMEOUT_S = 300 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -162,9 +162,41 @@ static int take_memory_limit(const struct mb_plan_check *c, const struct mb_yaml
     return take_u32(c, node, "memory_limit_mib", 1, 1u << 30, &p->memory_limit_mib);
 }
 
+/* A temperature in degrees, stored in thousandths. */
+static int take_degrees(const struct mb_plan_check *c, const struct mb_yaml *node, const char *what, int32_t *milli_c)
+{
+    double degrees = 0;
+    const int rc = take_real(c, node, what, 1, 150, &degrees);
+    if (!rc)
+        *milli_c = (int32_t)lround(degrees * 1000);
+    return rc;
+}
+
+/* `{below_c: 50, headroom_c: 20, timeout_s: 300}`: one of the first two, or both. */
+static int take_gate(const struct mb_plan_check *c, const struct mb_yaml *map, struct mb_protocol *p)
+{
+    static const char *const keys[] = {"below_c", "headroom_c", "timeout_s"};
+    const struct mb_yaml *node;
+    struct mb_cooldown gate = {.timeout_s = GATE_TIMEOUT_S};
+    int rc = mb_plan_known_keys(c, map, keys, COUNT_OF(keys));
+    if (!rc && (node = mb_yaml_get(map, "below_c")))
+        rc = take_degrees(c, node, "below_c", &gate.below_milli_c);
+    if (!rc && (node = mb_yaml_get(map, "headroom_c")))
+        rc = take_degrees(c, node, "headroom_c", &gate.headroom_milli_c);
+    if (!rc && (node = mb_yaml_get(map, "timeout_s")))
+        rc = take_u32(c, node, "timeout_s", 1, 3600, &gate.timeout_s);
+    if (!rc && !gate.below_milli_c && !gate.headroom_milli_c)
+        return mb_yaml_fail(c->file, map, c->err, "cooldown: give below_c, headroom_c or both: what is to be waited for");
+    p->cooldown = gate;
+    return rc;
+}
+
 static int take_cooldown(const struct mb_plan_check *c, const struct mb_yaml *node, struct mb_protocol *p)
 {
-    return take_auto(c, node, "cooldown", 3600, &p->cooldown_s);
+    if (node->kind == MB_YAML_MAP)
+        return take_gate(c, node, p);
+    p->cooldown = (struct mb_cooldown){0};
+    return take_auto(c, node, "cooldown", 3600, &p->cooldown.fixed_s);
 }
 
 /* First of all keys: the others come over what it presets. One on the command line has preset already. */
@@ -217,7 +249,7 @@ int mb_plan_take_protocol(const struct mb_plan_check *c, const struct mb_yaml *m
 json_t *mb_protocol_json(const struct mb_protocol *p)
 {
     json_t *json = json_pack("{s:i, s:i, s:s, s:I, s:i, s:i}", "repetitions", (int)p->repetitions, "warmup", p->warmup, "order",
-                             order_names[p->order], "seed", (json_int_t)p->seed, "timeout_s", (int)p->timeout_s, "cooldown_s", p->cooldown_s);
+                             order_names[p->order], "seed", (json_int_t)p->seed, "timeout_s", (int)p->timeout_s, "cooldown_s", p->cooldown.fixed_s);
     int failed = !json;
     if (json && p->memory_limit_mib)
         failed |= json_object_set_new(json, "memory_limit_mib", json_integer(p->memory_limit_mib));
@@ -228,6 +260,9 @@ json_t *mb_protocol_json(const struct mb_protocol *p)
     if (json && p->stopping.most)
         failed |= json_object_set_new(json, "stopping", json_pack("{s:i, s:f, s:i, s:i}", "most", (int)p->stopping.most, "target", p->stopping.target,
                                                                   "budget_s", (int)p->stopping.budget_s, "least_s", (int)p->stopping.least_s));
+    if (json && p->cooldown.timeout_s)
+        failed |= json_object_set_new(json, "cooldown", json_pack("{s:i, s:i, s:i}", "below_milli_c", p->cooldown.below_milli_c, "headroom_milli_c",
+                                                                  p->cooldown.headroom_milli_c, "timeout_s", (int)p->cooldown.timeout_s));
     if (json && p->page_cache != MB_PAGE_CACHE_AS_IS)
         failed |= json_object_set_new(json, "page_cache", json_string(mb_page_cache_name(p->page_cache)));
     if (json && p->rules != MB_RULES_NONE)

@@ -65,13 +65,13 @@ void mb_rules_preset(struct mb_protocol *p, enum mb_rules rules)
         p->repetitions = (uint32_t)limits[LIMIT_repetitions];
         p->stopping = (struct mb_stopping){.most = 100, .target = limits[LIMIT_interval], .budget_s = 600};
         p->warmup = -1;
-        p->cooldown_s = -1;
+        p->cooldown = (struct mb_cooldown){.fixed_s = -1};
     }
     if (rules == MB_RULES_MLPERF_EDGE) { /* LoadGen ends when both minima hold */
         p->repetitions = (uint32_t)limits[LIMIT_queries];
         p->stopping = (struct mb_stopping){.most = 100000, .least_s = (uint32_t)limits[LIMIT_duration]};
         p->warmup = -1;
-        p->cooldown_s = -1;
+        p->cooldown = (struct mb_cooldown){.fixed_s = -1};
     }
 }
 

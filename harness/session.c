@@ -13,7 +13,6 @@
 #include "base/rng.h"
 #include "db/store.h"
 #include "harness/cell_run.h"
-#include "harness/cooldown.h"
 #include "harness/interleave.h"
 #include "harness/machine.h"
 #include "harness/run_noise.h"
@@ -130,8 +129,8 @@ static int run_one_by_one(struct session *s, const struct mb_cell_host *host, st
         const size_t i = s->order[k];
         const struct mb_plan_cell *cell = &s->plan->cells[i];
         if (!mb_cell_complete(cell, &s->done[i])) {
-            if (warm && !cell->refused)
-                mb_cooldown_wait(s->plan->protocol.cooldown_s, s->root, &s->interrupt);
+            if (!cell->refused)
+                mb_cell_cool_down(host, !warm);
             rc = mb_cell_run(host, cell, s->cell_ids[i], &s->done[i], err);
             warm = warm || !cell->refused;
         }
@@ -142,7 +141,8 @@ static int run_one_by_one(struct session *s, const struct mb_cell_host *host, st
 
 static int run_cells(struct session *s, struct mb_error *err)
 {
-    const struct mb_cell_host host = {.plan = s->plan, .options = s->options, .result = s->result, .interrupt = &s->interrupt,
+    struct mb_cooldown_outcome cooled = {.end = MB_COOLDOWN_NOTHING};
+    const struct mb_cell_host host = {.cooled = &cooled, .plan = s->plan, .options = s->options, .result = s->result, .interrupt = &s->interrupt,
                                       .progress = &s->progress, .root = s->root};
     const int rc = s->plan->protocol.order == MB_ORDER_INTERLEAVED ? mb_interleave_run(&host, s->order, s->cell_ids, s->done, err)
                                                                     : run_one_by_one(s, &host, err);

@@ -78,7 +78,8 @@ static void protocol_and_collect_are_read(void **state)
     assert_int_equal(plan->protocol.seed, 99);
     assert_int_equal(plan->protocol.timeout_s, 30);
     assert_int_equal(plan->protocol.memory_limit_mib, 700);
-    assert_int_equal(plan->protocol.cooldown_s, 5);
+    assert_int_equal(plan->protocol.cooldown.fixed_s, 5);
+    assert_int_equal(plan->protocol.cooldown.timeout_s, 0);
     assert_string_equal(plan->collect, "memory,synthetic:constant=2,ramp=3,wrap=4");
     assert_int_equal(plan->period_ns, 50000000);
     assert_int_equal(plan->cells[0].repetitions, 2); /* a workload's own number wins */
@@ -111,6 +112,12 @@ static void repetitions_may_be_a_rule(void **state)
     assert_false(plan->protocol.mark_throttled);
     assert_non_null(strstr(plan->text, "\"replace_invalid\":9,"));
     assert_non_null(strstr(plan->text, "\"throttled\":\"keep\""));
+    mb_plan_free(plan);
+    plan = load(NULL_MODEL MICRO "protocol: {cooldown: {below_c: 45.5, headroom_c: 20}}\n");
+    assert_int_equal(plan->protocol.cooldown.below_milli_c, 45500);
+    assert_int_equal(plan->protocol.cooldown.headroom_milli_c, 20000);
+    assert_int_equal(plan->protocol.cooldown.timeout_s, 300);
+    assert_non_null(strstr(plan->text, "\"cooldown\":{\"below_milli_c\":45500,"));
     mb_plan_free(plan);
     plan = load(NULL_MODEL MICRO "protocol: {page_cache: cold}\n");
     assert_non_null(strstr(plan->text, "\"page_cache\":\"cold\""));
@@ -374,6 +381,10 @@ static const struct { const char *text, *message; } faults[] = {
     {NULL_MODEL MICRO "protocol: {page_cache: hot}\n", "p.yaml:3:24: page_cache: 'hot' is none of as-is, warm, cold"},
     {NULL_MODEL MICRO "protocol: {warmup: some}\n", "p.yaml:3:20: warmup: 'some' is neither auto nor a whole number"},
     {NULL_MODEL MICRO "protocol: {order: random}\n", "p.yaml:3:19: order: 'random' is none of shuffled, listed, interleaved"},
+    {NULL_MODEL MICRO "protocol: {cooldown: {timeout_s: 9}}\n", "p.yaml:3:22: cooldown: give below_c, headroom_c or both"},
+    {NULL_MODEL MICRO "protocol: {cooldown: {below: 9}}\n", "p.yaml:3:23: unknown key 'below'; did you mean 'below_c'?"},
+    {NULL_MODEL MICRO "protocol: {cooldown: {below_c: 0}}\n", "p.yaml:3:32: below_c: '0' is not a number from 1 to 150"},
+    {NULL_MODEL MICRO "protocol: {cooldown: {below_c: 50, timeout_s: 0}}\n", "p.yaml:3:47: timeout_s: '0' is not a whole number from 1"},
     {NULL_MODEL MICRO "protocol: {cooldown: [1]}\n", "p.yaml:3:22: cooldown: expected a value, found a list"},
     {NULL_MODEL MICRO "protocol: {seed: 99999999999999999999}\n", "p.yaml:3:18: seed: '99999999999999999999'"},
     {NULL_MODEL MICRO "collect: [memry]\n", "p.yaml:3:11: collect: unknown collector or group 'memry'; did you mean 'memory'?"},

@@ -269,6 +269,31 @@ static void interleaved_workers_are_kept_where_memory_allows(void **state)
     }
 }
 
+static void a_gate_is_waited_for_before_each_cell_and_its_end_is_kept(void **state)
+{
+    (void)state;
+    static const struct campaign_cell cells[] = {{"null:token_us=100", 4, 2, NULL}, {"null:token_us=101", 4, 2, NULL}};
+    static const char outcome[] = "SELECT i_cell || t.kind || t.repetition || ' ' || scope FROM metric JOIN trial t ON t.id = trial_id "
+                                  "JOIN cell ON cell.id = cell_id WHERE name = 'cooldown_ns' ORDER BY t.id";
+    struct campaign c;
+    struct fake_tree tree;
+    fake_tree_make(&tree);
+    fake_tree_put(&tree, "/sys/class/thermal/thermal_zone0/temp", "60000");
+    assert_int_equal(setenv("MELTBENCH_SYSROOT", tree.root, 1), 0);
+    campaign_open(&c, cells, N_OF(cells));
+    c.plan.protocol.cooldown = (struct mb_cooldown){.timeout_s = 1, .below_milli_c = 50000};
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(campaign_query(&c, outcome), "0cold0 timeout\n1cold0 timeout"); /* also before the first: the machine may be hot already */
+    assert_true(campaign_said(&c, "still too hot after 1 s: going on"));
+    assert_int_equal(campaign_number(&c, "SELECT min(value) FROM metric WHERE name = 'temp_start_milli_c'"), 60000);
+    assert_int_equal(unlink(c.db), 0);
+    c.plan.protocol.cooldown.below_milli_c = 60000;
+    c.plan.protocol.order = MB_ORDER_INTERLEAVED;
+    assert_int_equal(campaign_run(&c), 0);
+    assert_string_equal(strchr(campaign_query(&c, outcome), 'c'), "cold0 cool"); /* once for the group */
+    close_with_tree(&c, &tree);
+}
+
 int main(int argc, char **argv)
 {
     const int worker = campaign_worker(argc, argv);
@@ -283,6 +308,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_heat_slowed_is_kept_as_invalid_and_made_up_for_up_to_a_limit),
         cmocka_unit_test(a_cell_is_complete_by_what_is_stored),
         cmocka_unit_test(nothing_is_made_up_for_where_nothing_slows),
+        cmocka_unit_test(a_gate_is_waited_for_before_each_cell_and_its_end_is_kept),
         cmocka_unit_test(interleaved_cells_take_turns_also_in_two_goes),
         cmocka_unit_test(interleaved_groups_are_cells_of_one_workload),
         cmocka_unit_test(interleaved_workers_are_kept_where_memory_allows),

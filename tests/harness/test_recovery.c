@@ -161,7 +161,7 @@ static void ctrl_c_between_cells_ends_the_pause(void **state)
     static const struct campaign_cell cells[] = {{"null:token_us=200", 5, 1, NULL}, {"null:token_us=201", 5, 1, NULL}};
     struct campaign c;
     campaign_open(&c, cells, N_OF(cells));
-    c.plan.protocol.cooldown_s = 3600;
+    c.plan.protocol.cooldown.fixed_s = 3600;
     const pid_t pid = campaign_start(&c, false);
     assert_true(campaign_wait_for(&c, N_MEASURED, 1));
     mb_clock_sleep_until_ns(mb_clock_ns() + 50000000);
