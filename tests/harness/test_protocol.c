@@ -209,7 +209,7 @@ static unsigned check_rounds(const char *turns, size_t n, size_t n_rounds)
 static void interleaved_cells_take_turns_also_in_two_goes(void **state)
 {
     (void)state;
-    static const struct campaign_cell cells[] = {{"null:token_us=1000", 4, 8, NULL}, {"null:token_us=1001", 4, 8, NULL}, {"null:token_us=1002", 4, 8, NULL}};
+    static const struct campaign_cell cells[] = {{"null:token_us=6000", 4, 8, NULL}, {"null:token_us=6001", 4, 8, NULL}, {"null:token_us=6002", 4, 8, NULL}};
     struct campaign c;
     char first[200];
     campaign_open(&c, cells, N_OF(cells));
