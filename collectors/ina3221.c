@@ -39,6 +39,13 @@ static struct mb_energy_channel *add_rail(struct ina3221 *s, const char *label, 
     return c;
 }
 
+/* Neither a label nor a value: the driver offers no such channel. */
+static bool is_there(const struct ina3221 *s, const char *label, const char *value_path)
+{
+    int64_t value;
+    return label[0] || mb_sys_read_i64(s->root, value_path, &value, NULL) == MB_OK;
+}
+
 static void add_hwmon_rails(struct ina3221 *s, const char *dir, const char *chip)
 {
     char path[256], label[40];
@@ -50,11 +57,11 @@ static void add_hwmon_rails(struct ina3221 *s, const char *dir, const char *chip
         snprintf(path, sizeof(path), "%s/in%d_label", dir, k);
         if (mb_sys_read_text(s->root, path, label, sizeof(label), NULL))
             label[0] = '\0';
-        struct mb_energy_channel *c = add_rail(s, label, chip, k);
+        snprintf(path, sizeof(path), "%s/in%d_input", dir, k);
+        struct mb_energy_channel *c = is_there(s, label, path) ? add_rail(s, label, chip, k) : NULL;
         if (!c)
             continue;
         c->update_ns = c->rest_ns = (uint64_t)update_ms * 1000000u;
-        snprintf(path, sizeof(path), "%s/in%d_input", dir, k);
         mb_energy_open_fd(c, 0, s->root, path, "run as root");
         snprintf(path, sizeof(path), "%s/curr%d_input", dir, k);
         mb_energy_open_fd(c, 1, s->root, path, "run as root");
@@ -68,11 +75,11 @@ static void add_iio_rails(struct ina3221 *s, const char *dir, const char *chip)
         snprintf(path, sizeof(path), "%s/rail_name_%d", dir, k);
         if (mb_sys_read_text(s->root, path, label, sizeof(label), NULL))
             label[0] = '\0';
-        struct mb_energy_channel *c = add_rail(s, label, chip, k);
+        snprintf(path, sizeof(path), "%s/in_power%d_input", dir, k);
+        struct mb_energy_channel *c = is_there(s, label, path) ? add_rail(s, label, chip, k) : NULL;
         if (!c)
             continue;
         c->scale = 1000; /* mW */
-        snprintf(path, sizeof(path), "%s/in_power%d_input", dir, k);
         mb_energy_open_fd(c, 0, s->root, path, "run as root");
     }
 }

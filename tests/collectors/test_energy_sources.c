@@ -226,7 +226,7 @@ static void jetpack_4_reads_milliwatts(void **state)
     struct bench *b = *state;
     static const char *const module[][2] = {{"rail_name_0", "VDD_IN"}, {"in_power0_input", "3000"}, {"rail_name_1", "VDD_SYS_CPU"},
                                             {"in_power1_input", "900"}, {"rail_name_2", "NC"}, {"in_power2_input", "1"}};
-    static const char *const carrier[][2] = {{"rail_name_0", "VDD_MUX"}, {"in_power0_input", "4500"}};
+    static const char *const carrier[][2] = {{"rail_name_0", "VDD_MUX"}, {"in_power0_input", "4500"}, {"rail_name_1", "VDD_5V0_IO_SYS"}};
     PUT(b, I2C "ina3221x/0-0041/iio:device1", module);
     PUT(b, I2C "ina3221x/0-0042/iio:device2", carrier);
     fake_tree_put(&b->tree, "/proc/device-tree/model", "quill");
@@ -239,7 +239,8 @@ static void jetpack_4_reads_milliwatts(void **state)
     assert_true(fabs(bench_energy(b, "VDD_MUX") - 9e6) < 1);
     assert_true(fabs(bench_energy(b, "") - 15e6) < 1);
     assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "NC", "ina3221"));
-    assert_non_null(strstr(bench_no_energy(b, "0-0042/1"), "in_power1_input"));
+    assert_non_null(strstr(bench_no_energy(b, "VDD_5V0_IO_SYS"), "in_power1_input"));
+    assert_null(find_metric(&b->record, MB_METRIC_ENERGY_UJ, "0-0042/2", "ina3221")); /* no label, no value: no rail */
 }
 
 /* ---- pi_pmic ---- */
