@@ -263,7 +263,7 @@ static void garbage_is_an_error_not_a_number(void **state)
 static int child_without_rights(const struct fake_tree *tree)
 {
     if (setgid(65534) || setuid(65534))
-        return 3;
+        return 9;
     const struct mb_collect_env env = fake_env(tree, 10 * MS);
     struct mb_error why = {0};
     if (mb_collector_find("rapl")->probe(&env, &why) != MB_ENOTSUP || !strstr(why.text, "Permission denied") ||
@@ -271,6 +271,10 @@ static int child_without_rights(const struct fake_tree *tree)
         return 1;
     if (mb_collector_find("hwmon")->probe(&env, &why) != MB_ENOTSUP || !strstr(why.text, "run as root"))
         return 2;
+    if (mb_collector_find("pi_pmic")->probe(&env, &why) != MB_ENOTSUP || !strstr(why.text, "usermod -aG video"))
+        return 3;
+    if (mb_collector_find("odpm")->probe(&env, &why) != MB_ENOTSUP || !strstr(why.text, "Permission denied; run as root"))
+        return 4;
     return 0;
 }
 
@@ -284,10 +288,15 @@ static void forbidden_names_the_remedy(void **state)
     }
     put_zone(b, "intel-rapl:0", "package-0", 0, 1000);
     fake_tree_put_number(&b->tree, HWMON "hwmon0/power1_input", 1);
-    snprintf(path, sizeof(path), "%s" POWERCAP "intel-rapl:0/energy_uj", b->tree.root);
-    assert_int_equal(chmod(path, 0400), 0);
-    snprintf(path, sizeof(path), "%s" HWMON "hwmon0/power1_input", b->tree.root);
-    assert_int_equal(chmod(path, 0400), 0);
+    fake_tree_put(&b->tree, "/dev/vcio", "");
+    fake_tree_put(&b->tree, "/sys/bus/iio/devices/iio:device0/name", "s2mpg10-odpm");
+    fake_tree_put(&b->tree, "/sys/bus/iio/devices/iio:device0/energy_value", "t=1");
+    static const char *const closed[] = {POWERCAP "intel-rapl:0/energy_uj", HWMON "hwmon0/power1_input", "/dev/vcio",
+                                         "/sys/bus/iio/devices/iio:device0/energy_value"};
+    for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+        snprintf(path, sizeof(path), "%s%s", b->tree.root, closed[i]);
+        assert_int_equal(chmod(path, 0400), 0);
+    }
     const pid_t pid = fork();
     if (pid == 0)
         _exit(child_without_rights(&b->tree));
