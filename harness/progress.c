@@ -77,6 +77,9 @@ static void describe(const struct mb_plan_cell *cell, const struct mb_record *la
         snprintf(buf, cap, "opening");
     else if (last->status != MB_TRIAL_OK)
         snprintf(buf, cap, "%s %u: %s", mb_trial_kind_name(last->kind), last->repetition, mb_trial_status_name(last->status));
+    else if (last->kind == MB_TRIAL_MEASURED && cell->stopping.most)
+        snprintf(buf, cap, "repetition %u of %u to %u: %.2f s", last->repetition + 1, cell->repetitions, cell->stopping.most,
+                 (double)(last->t_end_ns - last->t_begin_ns) / 1e9);
     else if (last->kind == MB_TRIAL_MEASURED)
         snprintf(buf, cap, "repetition %u/%u: %.2f s", last->repetition + 1, cell->repetitions, (double)(last->t_end_ns - last->t_begin_ns) / 1e9);
     else

@@ -77,6 +77,23 @@ static char *printed(bool tty, uint64_t second_ns)
     return text;
 }
 
+static void adaptive_cells_say_between_which_numbers(void **state)
+{
+    (void)state;
+    char *text = NULL, label[] = "micro";
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    const struct mb_plan_cell cell = {.label = label, .repetitions = 6, .stopping = {.most = 60}};
+    const struct mb_record last = {.kind = MB_TRIAL_MEASURED, .repetition = 41, .t_end_ns = 1500000000};
+    struct mb_progress p;
+    mb_progress_begin(&p, out, false, 0);
+    p.n_cells = 1;
+    mb_progress_show(&p, &cell, &last, 0, true);
+    fclose(out);
+    assert_string_equal(text, "[1/1] ? left  repetition 42 of 6 to 60: 1.50 s  micro\n");
+    free(text);
+}
+
 static void plain_lines_are_rare_and_a_terminal_is_redrawn(void **state)
 {
     (void)state;
@@ -98,6 +115,7 @@ int main(void)
         cmocka_unit_test(the_time_left_is_counted_per_workload),
         cmocka_unit_test(more_workloads_than_rows_share_the_last),
         cmocka_unit_test(durations_are_readable),
+        cmocka_unit_test(adaptive_cells_say_between_which_numbers),
         cmocka_unit_test(plain_lines_are_rare_and_a_terminal_is_redrawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
