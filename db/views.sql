@@ -177,7 +177,7 @@ SELECT e.cell_id, e.trial_id, e.kind, e.source, e.scope, e.origin, e.gross_uj, e
        CASE WHEN i.reason IS NULL THEN e.gross_uj - i.power_uw * e.span_s END AS net_uj,
        CASE WHEN i.reason IS NULL THEN sqrt(e.gross_error_uj * e.gross_error_uj + 4 * i.sd_uw * i.sd_uw * (1 + 1.0 / i.n) * e.span_s * e.span_s) END
          AS net_error_uj,
-       CASE WHEN i.cell_id IS NULL THEN 'no idle baseline of ' || e.source || ' on this machine: meltbench run plans/idle.yaml'
+       CASE WHEN i.cell_id IS NULL THEN 'no idle baseline of ' || e.source || ' (plans/idle.yaml)'
             ELSE i.reason END AS net_reason,
        CASE e.scope WHEN 'load' THEN NULL WHEN 'prefill' THEN nullif(t.n_prompt, 0) ELSE nullif(t.n_gen, 0) END AS n_tokens, t.n_requests,
        3600.0 * (e.conditions ->> '$.battery_full_uwh') AS battery_uj -- 1 uWh = 3600 uJ

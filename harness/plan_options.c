@@ -211,8 +211,8 @@ int mb_plan_options_json(struct mb_plan_work *work, const json_t *options, struc
 
 int mb_plan_collect_add(char **collect, const char *name, const struct mb_plan_mark *mark, struct mb_error *err)
 {
-    const char *known[MAX_KEYS * 2] = {"latency", "default", "none"}; /* token times are always there: "latency" is no collector */
-    size_t n_collectors, n = 3;
+    const char *known[MAX_KEYS * 2] = {"latency", "default", "none", "sampler"}; /* token times are always there: "latency" is no collector */
+    size_t n_collectors, n = 4;
     const struct mb_collector_ops *const *ops = mb_collectors(&n_collectors);
     for (size_t i = 0; i < n_collectors && n + 2 <= MAX_KEYS * 2; i++) {
         known[n++] = ops[i]->name;

@@ -9,6 +9,6 @@ SELECT n.label AS setting, n.shape AS workload, e.source, CASE e.scope WHEN '' T
        iif(e.per_token_uj IS NULL, NULL, printf('%.4g', e.per_token_uj / 1e3)) AS "gross mJ/token",
        iif(e.net_per_token_uj IS NULL, NULL, printf('%.4g', e.net_per_token_uj / 1e3)
          || iif(e.net_per_token_error_uj IS NULL, '', printf(' ± %.2g', e.net_per_token_error_uj / 1e3))) AS "net mJ/token",
-       iif(e.prompts_per_charge IS NULL, e.charge_reason, printf('%.0f', e.prompts_per_charge)) AS "requests a charge"
+       iif(e.prompts_per_charge IS NULL, NULL, printf('%.0f', e.prompts_per_charge)) AS "requests a charge"
 FROM v_cell_energy e JOIN v_name n ON n.cell_id = e.cell_id WHERE e.run_id = :run
 ORDER BY e.i_cell, NOT e.is_basis, e.source, e.scope NOT IN ('', 'load'), e.scope <> 'load', e.scope = 'decode', e.scope;

@@ -71,7 +71,7 @@ static void protocol_and_collect_are_read(void **state)
     struct mb_plan *plan = load("name: all of it\n" NULL_MODEL
                                 "workloads: [micro: {prompt: 8, gen: 4, repetitions: 2}, micro: {prompt: 16}]\n"
                                 "protocol: {repetitions: 7, warmup: 3, order: listed, seed: 99, timeout_s: 30, cooldown: 5, memory_limit_mib: 700}\n"
-                                "collect: [memory, \"synthetic:constant=2,ramp=3\", wrap=4]\ncollect_period_ms: 50\n");
+                                "collect: [memory, \"synthetic:constant=2,ramp=3\", wrap=4, \"sampler:jitter=50\"]\ncollect_period_ms: 50\n");
     assert_string_equal(plan->name, "all of it");
     assert_int_equal(plan->protocol.warmup, 3);
     assert_int_equal(plan->protocol.order, MB_ORDER_LISTED);
@@ -80,7 +80,7 @@ static void protocol_and_collect_are_read(void **state)
     assert_int_equal(plan->protocol.memory_limit_mib, 700);
     assert_int_equal(plan->protocol.cooldown.fixed_s, 5);
     assert_int_equal(plan->protocol.cooldown.timeout_s, 0);
-    assert_string_equal(plan->collect, "memory,synthetic:constant=2,ramp=3,wrap=4");
+    assert_string_equal(plan->collect, "memory,synthetic:constant=2,ramp=3,wrap=4,sampler:jitter=50");
     assert_int_equal(plan->period_ns, 50000000);
     assert_int_equal(plan->cells[0].repetitions, 2); /* a workload's own number wins */
     assert_int_equal(plan->cells[1].repetitions, 7);

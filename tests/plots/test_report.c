@@ -139,6 +139,7 @@ static void a_full_run_draws_everything(void **state)
     says(page, "no /sys/class/thermal/thermal_zone*");
     says(page, "5a1395716f7913741cc51d98581b9b1228d80987a9f7d3664106742eb06bba83");
     says(page, "Made 2026-01-02 03:04 UTC");
+    says(page, "no idle baseline of rapl (plans/idle.yaml)");
     size_t n;
     const struct mb_figure_row *rows = mb_figure_rows(&n);
     for (size_t i = 0; i < n; i++) {
