@@ -262,7 +262,7 @@ static void judge_noise(struct judge *j, const char *most, const char *source)
 {
     static const char sql[] = "SELECT max(grade) FROM v_run_noise WHERE run_id = ?1 AND grade BETWEEN 'A' AND 'E'";
     sqlite3_stmt *s = NULL;
-    char line[80] = "not measured (--noise)";
+    char line[80] = "no grade: not measured, or not long enough (--noise)";
     const bool asked = sqlite3_prepare_v2(mb_db_handle(j->db), sql, -1, &s, NULL) == SQLITE_OK && sqlite3_bind_int64(s, 1, j->run_id) == SQLITE_OK &&
                        sqlite3_step(s) == SQLITE_ROW;
     const char *grade = asked ? (const char *)sqlite3_column_text(s, 0) : NULL;

@@ -251,7 +251,7 @@ static void strict_wants_a_quiet_machine(void **state)
     (void)state;
     struct mb_error err = {0};
     struct run r = run_plan(ONE("rules: strict, repetitions: 2"));
-    assert_string_equal(text_of(&r, "unchecked", "noise"), "not measured (--noise)");
+    assert_string_equal(text_of(&r, "unchecked", "noise"), "no grade: not measured, or not long enough (--noise)");
     assert_int_equal(mb_db_put_run_session(r.db, r.result.run_id, "{\"noise\":{\"grade\":\"C\"}}", false, &err), MB_OK);
     judge(&r);
     expect_kept(&r, "noise");
