@@ -172,6 +172,23 @@ static int set_up(struct mb_db *db, enum mb_db_mode mode, struct mb_error *err)
     return rc;
 }
 
+/* TEMP views with the names of the tables: the TEMP views of a reader find them first (name resolution: lang_naming.html). */
+int mb_db_only_run(struct mb_db *db, int64_t run_id, struct mb_error *err)
+{
+    static const char *const parts[] = {"event", "metric", "answer", "stream"};
+    struct mb_strbuf sql = {0};
+    mb_strbuf_printf(&sql, "PRAGMA query_only = OFF; CREATE TEMP VIEW cell AS SELECT * FROM main.cell WHERE run_id = %lld;"
+                     "CREATE TEMP VIEW trial AS SELECT * FROM main.trial WHERE cell_id IN (SELECT id FROM main.cell WHERE run_id = %lld);",
+                     (long long)run_id, (long long)run_id);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        mb_strbuf_printf(&sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE trial_id IN (SELECT t.id FROM main.trial t JOIN main.cell c "
+                         "ON c.id = t.cell_id WHERE c.run_id = %lld);", parts[i], parts[i], (long long)run_id);
+    mb_strbuf_puts(&sql, "PRAGMA query_only = ON");
+    const int rc = sql.failed ? mb_fail(err, MB_ENOMEM, "no memory for views of a run") : mb_db_exec(db, sql.text, "views of a run", err);
+    mb_strbuf_release(&sql);
+    return rc;
+}
+
 /* Whoever wrote last did not close it: killed, or the power went. (Or is at it now.) */
 static bool left_open(const char *path)
 {

@@ -25,6 +25,10 @@ int mb_db_open(struct mb_db **out, const char *path, enum mb_db_mode mode, struc
 void mb_db_close(struct mb_db *db); /* accepts NULL */
 struct sqlite3 *mb_db_handle(struct mb_db *db); /* for queries of views; borrowed */
 
+/** mb_db_only_run() - from now on this reader's queries and views see cells, repetitions, events, metrics and answers of one run only: a view
+ *  then costs what the run costs, not what years of runs do. For connections opened with MB_DB_READ; not undone, and called once. */
+int mb_db_only_run(struct mb_db *db, int64_t run_id, struct mb_error *err) MB_MUST_CHECK;
+
 /* --- provenance: each returns the id of the row that holds these facts, made when it is new --- */
 
 struct mb_db_device { const char *name, *cpu, *kernel, *facts_json; int64_t n_cores, memory_bytes /* <0 unknown */; };

@@ -213,7 +213,9 @@ int mb_compare_read(struct mb_compare_run *run, const char *path, int64_t run_id
     int rc = mb_db_open(&db, path, MB_DB_READ, err);
     if (rc)
         return rc;
-    rc = read_facts(run, db, path, run_id, err);
+    rc = mb_db_only_run(db, run_id, err);
+    if (!rc)
+        rc = read_facts(run, db, path, run_id, err);
     if (!rc)
         rc = read_cells(run, db, run_id, filter, without, err);
     if (!rc)

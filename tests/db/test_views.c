@@ -180,6 +180,31 @@ static void percentiles_need_enough_gaps(void **state)
     is(p, "SELECT value FROM v_trial_itl WHERE cell_id = 1 ORDER BY trial_id LIMIT 1", 144500.0);
 }
 
+/* A second run with one repetition: seen by a reader of all, not by a reader of the first run. */
+static void a_reader_of_one_run_sees_only_that(void **state)
+{
+    struct place *p = *state;
+    struct mb_error err = {0};
+    struct mb_record r;
+    const uint64_t gaps[3] = {100, 200, 300};
+    five_repetitions(p);
+    const int64_t other = known_run_begin(p->db, "other"), cell = known_cell(p->db, other, 0, &plain, "chat", "{}", 1, NULL);
+    known_record(&r, MB_TRIAL_MEASURED, 0, 1);
+    known_request(&r, 0, 0, 1, 10, gaps, 3);
+    known_put(p->db, cell, &r);
+    struct place reader = {.run = p->run};
+    assert_int_equal(mb_db_open(&reader.db, p->file, MB_DB_READ, &err), MB_OK);
+    is(&reader, "SELECT count(DISTINCT run_id) FROM v_cell", 2);
+    const double n_values = value(&reader, "SELECT count(*) FROM v_trial_value WHERE cell_id = 1"), tps = value(&reader, "SELECT decode_tps FROM v_cell");
+    assert_int_equal(mb_db_only_run(reader.db, p->run, &err), MB_OK);
+    is(&reader, "SELECT count(*) FROM v_cell", 1);
+    is(&reader, "SELECT decode_tps FROM v_cell", tps);
+    is(&reader, "SELECT count(*) FROM v_trial_value", n_values);
+    is(&reader, "SELECT count(*) FROM v_gap", 300);
+    assert_int_not_equal(sqlite3_exec(mb_db_handle(reader.db), "DELETE FROM main.answer", NULL, NULL, NULL), SQLITE_OK);
+    mb_db_close(reader.db);
+}
+
 /* n = 12: ranks 3 and 10 of v[i] = ((7 i^2) % 23) + i / 10; numpy: median 15.2, sorted[2] = 7.1, sorted[9] = 20.4 */
 static void interval_by_order_statistics(void **state)
 {
@@ -415,7 +440,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(known_cell_figures), T(percentiles_need_enough_gaps), T(interval_by_order_statistics), T(one_repetition_has_no_interval),
+        T(known_cell_figures), T(percentiles_need_enough_gaps), T(a_reader_of_one_run_sees_only_that), T(interval_by_order_statistics), T(one_repetition_has_no_interval),
         T(unknown_energy_has_a_reason), T(accuracy_counts_questions_once), T(methods_are_compared_with_their_baseline),
         T(quality_meets_speed_of_the_same_setting), T(problems_and_phases), T(every_view_answers),
     };
