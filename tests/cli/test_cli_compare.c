@@ -219,6 +219,9 @@ static void accuracy_has_its_own_exit_code(void **state)
     EXPECT(5, " 0 won", "1", "2", "--db", "scores.db", "--metric", "acc");
     EXPECT(0, "1 better", "2", "1", "--db", "scores.db", "--metric", "acc");
     EXPECT(0, "(allowed)", "1", "2", "--db", "scores.db", "--metric", "acc", "--fail-on", "decode");
+    sql("scores.db", "DELETE FROM answer WHERE item = (SELECT min(item) FROM answer) AND trial_id = (SELECT min(trial_id) FROM answer)"); /* A lacks one */
+    sql("scores.db", "DELETE FROM answer WHERE item = (SELECT max(item) FROM answer) AND trial_id = (SELECT max(trial_id) FROM answer)"); /* B another */
+    EXPECT(5, ": of 58 questions ", "1", "2", "--db", "scores.db", "--metric", "acc");
 }
 
 static void unusable_repetitions_are_counted(void **state)

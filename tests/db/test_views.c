@@ -198,6 +198,8 @@ static void a_reader_of_one_run_sees_only_that(void **state)
     const double n_values = value(&reader, "SELECT count(*) FROM v_trial_value WHERE cell_id = 1"), tps = value(&reader, "SELECT decode_tps FROM v_cell");
     assert_int_equal(mb_db_only_run(reader.db, p->run, &err), MB_OK);
     is(&reader, "SELECT count(*) FROM v_cell", 1);
+    is(&reader, "SELECT count(DISTINCT cell_id) FROM trial", 1);
+    is(&reader, "SELECT count(DISTINCT t.cell_id) FROM event e JOIN main.trial t ON t.id = e.trial_id", 1);
     is(&reader, "SELECT decode_tps FROM v_cell", tps);
     is(&reader, "SELECT count(*) FROM v_trial_value", n_values);
     is(&reader, "SELECT count(*) FROM v_gap", 300);
