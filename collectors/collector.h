@@ -26,6 +26,7 @@ enum mb_collector_flags {
     MB_COLLECTOR_POLLED = 1 << 0,    /* has poll() */
     MB_COLLECTOR_INTRUSIVE = 1 << 1, /* disturbs latency: only on request */
     MB_COLLECTOR_NAMED = 1 << 2,     /* nothing to find without its options: only by name, in no group */
+    MB_COLLECTOR_EVENTS = 1 << 3,    /* phase() gets every event, each token too */
 };
 
 struct mb_collect_env {

@@ -26,6 +26,7 @@ struct mb_collect_set {
     struct entry *entries;      /* [selection.n] */
     struct mb_ticker *ticker;   /* NULL without a polled collector */
     bool running, any_trial;
+    bool every_event;           /* some collector has MB_COLLECTOR_EVENTS */
 };
 
 static bool is_polled(const struct entry *e)
@@ -108,6 +109,7 @@ int mb_collect_open(struct mb_collect_set **out, const char *selection, const st
         set->entries[i].ops = set->selection.items[i].ops;
         set->env.options = set->selection.items[i].options;
         rc = open_entry(&set->entries[i], &set->env, err);
+        set->every_event = set->every_event || (set->entries[i].ops->flags & MB_COLLECTOR_EVENTS);
     }
 out:
     if (rc)
@@ -136,10 +138,10 @@ void mb_collect_start(struct mb_collect_set *set)
 
 void mb_collect_phase(struct mb_collect_set *set, const struct mb_event *event)
 {
-    if (!set->running || !mb_phase_wanted(event))
+    if (!set->running || !(set->every_event || mb_phase_wanted(event)))
         return;
     for (size_t i = 0; i < set->selection.n; i++)
-        if (set->entries[i].state && set->entries[i].ops->phase)
+        if (set->entries[i].state && set->entries[i].ops->phase && (set->entries[i].ops->flags & MB_COLLECTOR_EVENTS || mb_phase_wanted(event)))
             set->entries[i].ops->phase(set->entries[i].state, event);
 }
 

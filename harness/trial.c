@@ -60,7 +60,7 @@ static void put_event(void *user, const struct mb_event *event)
         atomic_store_explicit(&s->page->index, event->index, memory_order_relaxed);
         atomic_fetch_add_explicit(&s->page->n_events, 1, memory_order_relaxed);
     }
-    if (s->collecting && (event->kind != MB_EVENT_TOKEN || event->index == 0)) /* the first token makes it a decoding phase */
+    if (s->collecting)
         mb_collect_phase(s->set, event);
 }
 

@@ -6,7 +6,7 @@ MB_BUILD_PACKAGES="gcc make cmake git pkg-config libc6-dev libjansson-dev libyam
 # What the quickstart adds: the figures, and pip for the default model.
 MB_RUN_PACKAGES="gnuplot-nox python3 python3-pip unzip ca-certificates"
 # What the tests add; sanitizer runtimes come with gcc.
-MB_TEST_PACKAGES="libcmocka-dev sqlite3 zlib1g-dev xz-utils"
+MB_TEST_PACKAGES="libcmocka-dev sqlite3 zlib1g-dev xz-utils libpapi-dev"
 # The engine for 64-bit Arm, run under qemu: libraries of the foreign architecture come from Debian's own archive.
 MB_CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcmocka-dev:arm64 libpcre2-dev:arm64"
 
