@@ -106,8 +106,8 @@ static json_t *take_row(const char **p, const struct names *names)
     size_t n = 0;
     bool good = take_char(p, '(');
     do {
-        json_t *value = good ? take_value(p) : NULL;
-        good = value && n < names->n && json_object_set_new(record, names->name[n], value) == 0;
+        json_t *value = good && n < names->n ? take_value(p) : NULL;
+        good = value && json_object_set_new(record, names->name[n], value) == 0;
         n++;
     } while (good && take_char(p, ','));
     if (good && n == names->n && take_char(p, ')'))

@@ -198,8 +198,9 @@ static void a_cut_file_gives_its_whole_records(void **state)
     mb_bench_import_release(&in);
     assert_int_equal(read_text("INSERT INTO llama_bench (n_prompt, n_gen, avg_ns, avg_ts) VALUES ('1', '0', '10\n"
                                "INSERT INTO llama_bench (n_prompt, n_gen, avg_ns, avg_ts) VALUES ('1', '0', '10', '1');\n"
-                               "INSERT INTO secrets (n_prompt) VALUES ('1');\n"), MB_OK);
-    counts("sql", 1, 2);
+                               "INSERT INTO secrets (n_prompt) VALUES ('1');\n"
+                               "INSERT INTO llama_bench (n_prompt) VALUES ('1', '2');\n"), MB_OK); /* a value too many */
+    counts("sql", 1, 3);
     fault_is(0, 1, "llama_bench");
     fault_is(1, 3, "secrets");
     mb_bench_import_release(&in);
