@@ -29,12 +29,15 @@ void mb_bench_import_fault(struct mb_bench_import *in, int64_t line, const char 
     in->n_faults++;
 }
 
-int64_t mb_bench_import_line(const char *text, const char *at)
+int64_t mb_bench_import_line(struct mb_bench_import *in, const char *text, const char *at)
 {
-    int64_t line = 1;
-    for (; text < at; text++)
-        line += *text == '\n';
-    return line;
+    if (!in->counted_to || in->counted_to > at) {
+        in->counted_to = text;
+        in->counted = 0;
+    }
+    for (; in->counted_to < at; in->counted_to++)
+        in->counted += *in->counted_to == '\n';
+    return in->counted + 1;
 }
 
 /* --- one value -------------------------------------------------------------------------------------------------------- */

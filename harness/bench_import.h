@@ -28,6 +28,8 @@ struct mb_bench_import {
     size_t n_flawed, n_faults;
     struct { int64_t line; char text[240]; } faults[MB_BENCH_FAULTS_KEPT]; /* the first ones */
     bool no_memory;
+    const char *counted_to;           /* of the text; NULL: from its begin */
+    int64_t counted;                  /* newlines before that */
 };
 
 /** mb_bench_import_read() - MB_OK also when records were damaged (n_faults). MB_EIO, MB_EFORMAT: nothing could be read, with the reason. Release
@@ -41,7 +43,8 @@ void mb_bench_import_release(struct mb_bench_import *in);
  *  the reference. */
 void mb_bench_import_add(struct mb_bench_import *in, json_t *record, int64_t line);
 void mb_bench_import_fault(struct mb_bench_import *in, int64_t line, const char *fmt, ...) MB_PRINTF(3, 4);
-int64_t mb_bench_import_line(const char *text, const char *at); /* from 1 */
+/** mb_bench_import_line() - from 1; counted on from the last call, so that a large file is gone through once. */
+int64_t mb_bench_import_line(struct mb_bench_import *in, const char *text, const char *at);
 
 void mb_bench_read_json(struct mb_bench_import *in, const char *text);
 void mb_bench_read_csv(struct mb_bench_import *in, const char *text);

@@ -86,7 +86,7 @@ void mb_bench_read_csv(struct mb_bench_import *in, const char *text)
             continue;
         }
         const char *wrong = take_line(&p, line);
-        const int64_t at = mb_bench_import_line(text, from);
+        const int64_t at = mb_bench_import_line(in, text, from);
         if (wrong) {
             mb_bench_import_fault(in, at, "%s", wrong);
             p = from + strcspn(from, "\n"); /* the next line may be whole */

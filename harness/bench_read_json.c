@@ -24,12 +24,12 @@ void mb_bench_read_json(struct mb_bench_import *in, const char *text)
             continue;
         }
         if (*p != '{') {
-            mb_bench_import_fault(in, mb_bench_import_line(text, p), "a record should begin here, there is '%.20s'", p);
+            mb_bench_import_fault(in, mb_bench_import_line(in, text, p), "a record should begin here, there is '%.20s'", p);
             p = next_line(p);
             continue;
         }
         json_t *record = json_loadb(p, (size_t)(end - p), JSON_DISABLE_EOF_CHECK, &e);
-        const int64_t line = mb_bench_import_line(text, p);
+        const int64_t line = mb_bench_import_line(in, text, p);
         if (record) {
             mb_bench_import_add(in, record, line);
             p += e.position;
@@ -39,5 +39,5 @@ void mb_bench_read_json(struct mb_bench_import *in, const char *text)
         }
     }
     if (!closed && in->n_faults == 0)
-        mb_bench_import_fault(in, mb_bench_import_line(text, end), "the list does not end: the file is cut");
+        mb_bench_import_fault(in, mb_bench_import_line(in, text, end), "the list does not end: the file is cut");
 }

@@ -129,7 +129,7 @@ static bool take_insert(struct mb_bench_import *in, const char *text, const char
     if (!take_word(p, "values"))
         return false;
     do {
-        const int64_t line = mb_bench_import_line(text, *p + strspn(*p, " \t\r\n"));
+        const int64_t line = mb_bench_import_line(in, text, *p + strspn(*p, " \t\r\n"));
         json_t *record = take_row(p, of);
         if (!record)
             return false;
@@ -173,7 +173,7 @@ void mb_bench_read_sql(struct mb_bench_import *in, const char *text)
         if (take_statement(in, text, &p, &names[0], &names[1]))
             continue;
         const size_t n_shown = strcspn(from, "\n");
-        mb_bench_import_fault(in, mb_bench_import_line(text, p), "not a whole statement on llama_bench with a value for each column: %.*s...",
+        mb_bench_import_fault(in, mb_bench_import_line(in, text, p), "not a whole statement on llama_bench with a value for each column: %.*s...",
                               (int)(n_shown < 40 ? n_shown : 40), from);
         p = next_statement(from);
     }
