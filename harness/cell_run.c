@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "harness/cooldown.h"
+#include "harness/memory_forecast.h"
 #include "harness/validity.h"
 #include "harness/warmup.h"
 #include "harness/wire.h"
@@ -37,6 +38,8 @@ struct mb_cell_run {
     bool warming;        /* the last command was an unmeasured repetition */
     bool throttled;      /* heat slowed the last measured one */
     uint32_t n_expected; /* measured rows that the progress knows of */
+    bool forecast;       /* memory is known, as far as it can be */
+    struct mb_memory_forecast memory; /* before the first worker of the cell */
     struct mb_record last; /* a repetition that came back */
 };
 
@@ -100,6 +103,17 @@ static int add_stopping(const struct mb_cell_run *c, struct mb_record *r)
     return rc;
 }
 
+/* What was predicted stands beside what was measured. A runner that has no model has no such row. */
+static int add_forecast(const struct mb_cell_run *c, struct mb_record *r)
+{
+    const struct mb_memory_forecast *f = &c->memory;
+    const struct mb_runner_ops *runner = mb_runner_find(c->cell->cell.runner);
+    if (!c->forecast || !runner || !runner->memory_need)
+        return MB_OK;
+    return f->peak_bytes ? mb_record_add_metric(r, MB_METRIC_PEAK_PREDICTED, "", "forecast", MB_ORIGIN_ESTIMATED, (double)f->peak_bytes)
+                         : mb_record_add_absent(r, MB_METRIC_PEAK_PREDICTED, "", "forecast", f->why_not);
+}
+
 /* One finished repetition: database, counts, callback. Unmeasured ones of a repeated warm-up are there already: not twice. */
 static int store(struct mb_cell_run *c, struct mb_record *r, struct mb_error *err)
 {
@@ -115,6 +129,8 @@ static int store(struct mb_cell_run *c, struct mb_record *r, struct mb_error *er
             rc = mb_fail(err, MB_ENOMEM, "no memory for a repetition's own figures");
         c->host->cooled->end = MB_COOLDOWN_NOTHING;
     }
+    if (!rc && o->db && r->status != MB_TRIAL_SKIPPED && add_forecast(c, r))
+        rc = mb_fail(err, MB_ENOMEM, "no memory for a repetition's forecast");
     if (!rc && o->db)
         rc = mb_db_put_trial(o->db, c->cell_id, r, &id, err);
     if (rc)
@@ -215,6 +231,10 @@ static enum outcome open_cell(struct mb_cell_run *c, bool cold, struct mb_error 
                                         .period_ns = plan->period_ns ? plan->period_ns : 1,
                                         .max_samples = n_samples < MOST_SAMPLES ? (uint32_t)n_samples : MOST_SAMPLES, .cold = cold, .unstored = !c->host->options->db, .page_cache = plan->protocol.page_cache,
                                         .text = c->host->options->text};
+    if (c->host->options->db && !c->forecast) {
+        mb_memory_forecast(&c->memory, &c->cell->cell, c->host->root);
+        c->forecast = true;
+    }
     if (mb_worker_spawn(&c->worker, setup.text, &c->cap, err))
         return FAILED;
     json_t *answer;

@@ -6,6 +6,7 @@
 
 #include "base/strbuf.h"
 #include "db/store.h"
+#include "harness/memory_forecast.h"
 #include "harness/options.h"
 #include "harness/plan.h"
 #include "harness/plan_estimate.h"
@@ -25,25 +26,37 @@ static const struct mb_opt_row rows[] = {
     {0},
 };
 
-enum { N_COLUMNS = MB_AXIS_N + 4 };
+enum { N_COLUMNS = MB_AXIS_N + 5 };
 
 struct costs {
     struct mb_estimate *cells; /* [n_cells]; a refused cell costs nothing */
+    struct mb_memory_forecast *memory; /* [n_cells] */
+    size_t n_short;            /* cells that will not fit */
     double total_s;            /* of what can be told */
     size_t n_unknown, n_from_database;
     double bytes_per_s;
 };
 
+/* NULL: it fits, or nobody knows. */
+static const char *shortage_of(const struct mb_plan *plan, const struct costs *costs, size_t i, char *buf, size_t cap)
+{
+    return plan->cells[i].refused ? NULL : mb_memory_shortage(costs->memory[i].peak_bytes, plan->protocol.memory_limit_mib, "", buf, cap);
+}
+
 static int estimate_all(struct costs *costs, const struct mb_plan *plan, struct mb_db *db, struct mb_error *err)
 {
+    char shortage[160];
     costs->bytes_per_s = mb_estimate_bandwidth();
     costs->cells = calloc(plan->n_cells ? plan->n_cells : 1, sizeof(*costs->cells));
-    if (!costs->cells)
+    costs->memory = calloc(plan->n_cells ? plan->n_cells : 1, sizeof(*costs->memory));
+    if (!costs->cells || !costs->memory)
         return mb_fail(err, MB_ENOMEM, "no memory for the estimate");
     for (size_t i = 0; i < plan->n_cells; i++) {
         if (plan->cells[i].refused)
             continue;
         costs->cells[i] = mb_estimate_cell(plan, &plan->cells[i], db, costs->bytes_per_s);
+        mb_memory_forecast(&costs->memory[i], &plan->cells[i].cell, "");
+        costs->n_short += shortage_of(plan, costs, i, shortage, sizeof(shortage)) != NULL;
         costs->n_unknown += isnan(costs->cells[i].cell_s);
         costs->n_from_database += costs->cells[i].from_database;
         costs->total_s += isnan(costs->cells[i].cell_s) ? 0 : costs->cells[i].cell_s;
@@ -89,7 +102,7 @@ static void workload_text(const struct mb_cell *cell, struct mb_strbuf *out)
     }
 }
 
-/* Text of column i of a cell; the columns are: number, axes that vary, workload, repetitions, time. */
+/* Text of column i of a cell; the columns are: number, axes that vary, workload, repetitions, memory, time. */
 static void column_text(const struct mb_plan *plan, const struct costs *costs, size_t i_cell, int column, struct mb_strbuf *out)
 {
     const struct mb_plan_cell *cell = &plan->cells[i_cell];
@@ -103,7 +116,10 @@ static void column_text(const struct mb_plan *plan, const struct costs *costs, s
         workload_text(&cell->cell, out);
     else if (column == MB_AXIS_N + 2)
         mb_strbuf_printf(out, cell->stopping.most ? "%u-%u" : "%u", cell->repetitions, cell->stopping.most);
-    else if (cell->refused)
+    else if (column == MB_AXIS_N + 3) {
+        if (costs->memory[i_cell].peak_bytes)
+            mb_strbuf_printf(out, "%.0f MiB", (double)costs->memory[i_cell].peak_bytes / 1048576.0);
+    } else if (cell->refused)
         mb_strbuf_puts(out, "refused");
     else {
         format_time(costs->cells[i_cell].cell_s, time, sizeof(time));
@@ -113,7 +129,7 @@ static void column_text(const struct mb_plan *plan, const struct costs *costs, s
 
 static const char *header_of(int column)
 {
-    static const char *const last[] = {"workload", "repetitions", "time"};
+    static const char *const last[] = {"workload", "repetitions", "memory", "time"};
     return column == 0 ? "cell" : column <= MB_AXIS_N ? mb_axis_rows[column - 1].column : last[column - MB_AXIS_N - 1];
 }
 
@@ -141,7 +157,10 @@ static void print_cell(const struct mb_plan *plan, const struct costs *costs, si
     if (plan->cells[i].refused)
         fprintf(out, ": %s", plan->cells[i].refused);
     const char *warning = strstr(plan->cells[i].label, "[warning");
-    fprintf(out, "%s%s\n", warning ? "  " : "", warning ? warning : "");
+    fprintf(out, "%s%s", warning ? "  " : "", warning ? warning : "");
+    char shortage[160];
+    const char *lacks = shortage_of(plan, costs, i, shortage, sizeof(shortage));
+    fprintf(out, lacks ? "  [warning: %s]\n" : "%s\n", lacks ? lacks : "");
     mb_strbuf_release(&text);
 }
 
@@ -150,11 +169,13 @@ static void measure_columns(const struct mb_plan *plan, const struct costs *cost
     struct mb_strbuf text = {0};
     for (int c = 0; c < N_COLUMNS; c++) {
         const bool shown = c == 0 || c > MB_AXIS_N || mb_plan_varies(plan, (enum mb_axis)(c - 1));
-        width[c] = shown ? strlen(header_of(c)) : 0;
+        width[c] = shown && c != MB_AXIS_N + 3 ? strlen(header_of(c)) : 0; /* memory: only where some cell's is known */
         for (size_t i = 0; shown && i < plan->n_cells; i++) {
             column_text(plan, costs, i, c, &text);
             width[c] = text.n_bytes > width[c] ? text.n_bytes : width[c];
         }
+        if (width[c] > 0 && width[c] < strlen(header_of(c)))
+            width[c] = strlen(header_of(c));
     }
     mb_strbuf_release(&text);
 }
@@ -183,6 +204,8 @@ static void print_totals(const struct mb_plan *plan, const struct costs *costs, 
                 costs->bytes_per_s * 1e-9, "answers at full length, warm-up and start counted");
     if (costs->n_from_database)
         fprintf(out, "time of %zu cells from the database: median of their measured trials\n", costs->n_from_database);
+    if (costs->n_short)
+        fprintf(out, "%zu cells will not fit into memory: a smaller format, cache or context, or fewer things beside them\n", costs->n_short);
 }
 
 static void print_table(const struct mb_plan *plan, const struct costs *costs, FILE *out)
@@ -208,20 +231,33 @@ static json_t *number_or_null(double v)
     return isnan(v) ? json_null() : json_real(v);
 }
 
-static json_t *cell_json(const struct mb_plan_cell *cell, const struct mb_estimate *e, size_t i)
+/* Bytes; null for a cell whose need is not known, with the reason beside it. */
+static json_t *memory_json(const struct mb_memory_forecast *f)
 {
+    if (!f->peak_bytes)
+        return json_pack("{s:n, s:s}", "peak_bytes", "unknown", f->why_not);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "peak_bytes", (json_int_t)f->peak_bytes, "process_bytes", (json_int_t)f->process_bytes, "weight_bytes",
+                     (json_int_t)f->need.weight_bytes, "kv_bytes", (json_int_t)f->need.kv_bytes, "scratch_bytes", (json_int_t)f->need.scratch_bytes);
+}
+
+static json_t *cell_json(const struct mb_plan *plan, const struct costs *costs, size_t i)
+{
+    const struct mb_plan_cell *cell = &plan->cells[i];
+    const struct mb_estimate *e = &costs->cells[i];
+    char shortage[160];
     json_t *config = json_loads(cell->config_json, 0, NULL);
-    return json_pack("{s:I, s:s, s:s, s:o, s:s?, s:i, s:s, s:o, s:s?}", "cell", (json_int_t)i + 1, "hash", cell->hash, "label", cell->label,
+    return json_pack("{s:I, s:s, s:s, s:o, s:s?, s:i, s:s, s:o, s:s?, s:o, s:s?}", "cell", (json_int_t)i + 1, "hash", cell->hash, "label", cell->label,
                      "config", config, "refused", cell->refused, "repetitions", (int)cell->repetitions, "model_sha256", cell->model_sha256,
                      "estimate_s", cell->refused ? json_null() : number_or_null(e->cell_s), "estimate_from",
-                     cell->refused || isnan(e->cell_s) ? NULL : e->from_database ? "database" : "model size and memory bandwidth");
+                     cell->refused || isnan(e->cell_s) ? NULL : e->from_database ? "database" : "model size and memory bandwidth", "memory",
+                     cell->refused ? json_null() : memory_json(&costs->memory[i]), "memory_warning", shortage_of(plan, costs, i, shortage, sizeof(shortage)));
 }
 
 static int print_json(const struct mb_plan *plan, const struct costs *costs, FILE *out, struct mb_error *err)
 {
     json_t *cells = json_array();
     for (size_t i = 0; i < plan->n_cells; i++)
-        json_array_append_new(cells, cell_json(&plan->cells[i], &costs->cells[i], i));
+        json_array_append_new(cells, cell_json(plan, costs, i));
     json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:o, s:f, s:s, s:o}", "name", plan->name, "hash", plan->hash, "n_cells",
                              (json_int_t)plan->n_cells, "n_refused", (json_int_t)count_refused(plan), "plan",
                              json_loads(plan->text, 0, NULL), "estimate_s", costs->total_s, "collect", plan->collect, "cells", cells);
@@ -247,6 +283,7 @@ static int show_plan(const struct plan_options *o, const char *path, struct mb_e
     else if (!rc)
         print_table(plan, &costs, stdout);
     free(costs.cells);
+    free(costs.memory);
     mb_db_close(db);
     mb_plan_free(plan);
     return rc;
@@ -256,8 +293,8 @@ static int plan_main(int argc, char **argv);
 
 const struct mb_command mb_command_plan = {
     .name = "plan", .operands = "PLAN", .summary = "print the cells of a plan and how long they take, run nothing",
-    .description = "Reads a plan file, checks it and prints every cell that it makes: the axes that vary, the workload, the repetitions and "
-                   "an estimate of the time, and for cells that will not run the reason. Nothing is measured or stored.",
+    .description = "Reads a plan file, checks it and prints every cell that it makes: the axes that vary, the workload, the repetitions, "
+                   "how much memory and time it will take about, with a warning where the memory is not there, and for cells that will not run the reason. Nothing is measured or stored.",
     .rows = rows, .run = plan_main,
 };
 

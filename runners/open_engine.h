@@ -20,6 +20,9 @@ struct mb_engine_wish {
 int mb_engine_open(const struct mb_cell *cell, const struct mb_engine_wish *wish, struct eng_model **model, struct eng_session **session,
                    struct mb_error *err) MB_MUST_CHECK;
 
+/** mb_engine_memory_need() - what mb_engine_open() would take; @n_ctx as in the wish. No weight is read. */
+int mb_engine_memory_need(const struct mb_cell *cell, uint32_t n_ctx, struct eng_memory_need *need, struct mb_error *err) MB_MUST_CHECK;
+
 /** mb_engine_fail() - an engine failure in the suite's words: the sentence is the engine's, the code is what the session acts on. */
 int mb_engine_fail(const struct eng_error *from, struct mb_error *err);
 

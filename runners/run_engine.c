@@ -313,6 +313,15 @@ static void engine_facts(void *state, struct mb_runner_facts *facts)
     };
 }
 
+static int engine_memory_need(const struct mb_cell *cell, uint32_t n_ctx, struct mb_memory_need *need, struct mb_error *err)
+{
+    struct eng_memory_need n;
+    const int rc = mb_engine_memory_need(cell, n_ctx, &n, err);
+    *need = rc ? (struct mb_memory_need){0}
+               : (struct mb_memory_need){.weight_bytes = n.weight_bytes, .kv_bytes = n.kv_bytes, .scratch_bytes = n.scratch_bytes, .peak_bytes = n.peak_bytes};
+    return rc;
+}
+
 static void engine_close(void *state)
 {
     struct engine_state *st = state;
@@ -338,5 +347,6 @@ const struct mb_runner_ops mb_runner_engine = {
     .reset = engine_reset,
     .report = engine_report,
     .facts = engine_facts,
+    .memory_need = engine_memory_need,
     .close = engine_close,
 };

@@ -26,6 +26,11 @@ struct mb_runner_facts { /* what the cell runs on, for the model table; zeroed w
     const char *tensors;      /* JSON [[name, rows, columns, type, bytes, type in the file, bytes there]] of the matrices; likewise */
 };
 
+struct mb_memory_need { /* bytes that an open cell holds in memory, by the runner's own accounting; the program itself not counted */
+    uint64_t weight_bytes, kv_bytes, scratch_bytes; /* as report() will say */
+    uint64_t peak_bytes;                            /* all, at most at once, loading included */
+};
+
 struct mb_runner_ops {
     unsigned abi;        /* MB_RUNNER_ABI, else refused */
     const char *name;    /* [a-z0-9_]+, unique; file is run_<name>.c */
@@ -46,6 +51,8 @@ struct mb_runner_ops {
     int (*report)(void *state, struct mb_record *record, struct mb_error *err);
     /** Optional; valid after open(). */
     void (*facts)(void *state, struct mb_runner_facts *facts);
+    /** Optional: what open() would take, without loading: on any thread, no state. */
+    int (*memory_need)(const struct mb_cell *cell, uint32_t n_ctx, struct mb_memory_need *need, struct mb_error *err);
     /** Safe on zeroed and half-opened state. */
     void (*close)(void *state);
 };

@@ -7,6 +7,7 @@ target_link_libraries(eng_test_files PUBLIC eng)
 
 mb_add_test(NAME test_gguf SOURCES test_gguf.c LIBS eng_test_files)
 mb_add_test(NAME test_gguf_open SOURCES test_gguf_open.c LIBS eng_test_files LABELS threads)
+mb_add_test(NAME test_memory_need SOURCES test_memory_need.c LIBS eng_test_files LABELS threads)
 mb_add_test(NAME test_mutants SOURCES test_mutants.c mutants.c LIBS eng_test_files m)
 mb_add_test(NAME test_arch_keys SOURCES test_arch_keys.c LIBS eng_test_files)
 mb_add_test(NAME test_recurrent SOURCES test_recurrent.c gguf_recurrent.c LIBS eng_test_files LABELS threads)

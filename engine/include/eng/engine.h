@@ -251,6 +251,21 @@ struct eng_session_info {
 };
 void eng_session_info(const struct eng_session *session, struct eng_session_info *info);
 
+struct eng_memory_need {   /* bytes resident in a process, the program itself not counted */
+    uint64_t weight_bytes; /* as eng_model_info() will say */
+    uint64_t held_bytes;   /* weights as they stay: packed or requantized copies; where there is none, the file's pages, all of them read */
+    uint64_t load_bytes;   /* the same while the matrix is prepared that takes most, with what it is made from */
+    uint64_t model_bytes;  /* the file's header, vocabulary, norms */
+    uint64_t kv_bytes, scratch_bytes; /* as eng_session_info() will say */
+    uint64_t peak_bytes;   /* model_bytes + the greater of loading and decoding. More can come: drafts and scores use up to 15 n_vocab floats,
+                            * rows looked up where the file is mapped bring their pages */
+};
+
+/** eng_memory_need() - what eng_model_open() and eng_session_open() with these parameters would take, by the code that takes it, without
+ *  reading a weight. n_ctx beyond the model's is the model's, as callers that know it would ask. Errors are theirs. */
+int eng_memory_need(struct eng_memory_need *need, const char *path, const struct eng_model_params *model, const struct eng_session_params *session,
+                    struct eng_error *err) ENG_MUST_CHECK;
+
 /** eng_session_reset() - forget all tokens, of all sequences. */
 void eng_session_reset(struct eng_session *session);
 

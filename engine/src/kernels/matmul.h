@@ -35,6 +35,10 @@ int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to
  *  In parallel. Frees `owned` (data becomes NULL, rows come from the panels), so make no second view of requantized rows before;
  *  borrowed data stays for eng_matrix_row(): its pages may be dropped (MADV_DONTNEED on the mapping) once all is packed. */
 int eng_matrix_pack(struct eng_matrix *w, struct eng_pool *pool, struct eng_error *err) ENG_MUST_CHECK;
+/** eng_matrix_bytes_as() - what eng_matrix_requantize() would make it: data_bytes when equal, 0 when it would refuse.
+ *  eng_matrix_pack_bytes() - what eng_matrix_pack() would add; 0: it packs nothing, SIZE_MAX: too large. */
+size_t eng_matrix_bytes_as(const struct eng_matrix *w, const struct eng_type_traits *to);
+size_t eng_matrix_pack_bytes(const struct eng_matrix *w);
 void eng_matrix_release(struct eng_matrix *w); /* safe on zeroed */
 
 /** eng_matrix_row() - decode one row to f32 (embedding lookup). x[n_cols]. */

@@ -97,15 +97,26 @@ static uint32_t task_count(const struct eng_pool *pool, size_t n_items)
     return (uint32_t)(n_items < wanted ? n_items : wanted);
 }
 
+/* 0: no such row, or too large to count. */
+static size_t bytes_of(const struct eng_type_traits *traits, size_t n_rows, size_t n_cols)
+{
+    size_t n_bytes;
+    return __builtin_mul_overflow(eng_type_row_bytes(traits, n_cols), n_rows, &n_bytes) ? 0 : n_bytes;
+}
+
+size_t eng_matrix_bytes_as(const struct eng_matrix *w, const struct eng_type_traits *to)
+{
+    return w->traits == to ? w->data_bytes : bytes_of(to, w->n_rows, w->n_cols);
+}
+
 int eng_matrix_requantize(struct eng_matrix *w, const struct eng_type_traits *to, struct eng_pool *pool, struct eng_error *err)
 {
     if (w->traits == to)
         return ENG_OK;
     if (!w->data)
         return eng_fail(err, ENG_EINVAL, "requantize to %s: the matrix is packed already; requantize before packing", to->name);
-    const size_t row_bytes = eng_type_row_bytes(to, w->n_cols);
-    size_t n_bytes;
-    if (row_bytes == 0 || __builtin_mul_overflow(row_bytes, w->n_rows, &n_bytes))
+    const size_t n_bytes = eng_matrix_bytes_as(w, to);
+    if (n_bytes == 0)
         return eng_fail(err, ENG_EFORMAT, "requantize to %s: %zu columns are no multiple of its block of %u", to->name, w->n_cols,
                         to->block_elems);
     uint8_t *out = alloc_weights(n_bytes);
@@ -146,13 +157,24 @@ static void pack_panels(void *arg, uint32_t i_task, uint32_t i_worker)
     }
 }
 
+size_t eng_matrix_pack_bytes(const struct eng_matrix *w)
+{
+    size_t n_bytes;
+    if (!eng_kernel_set()->packed || !eng_panel_possible(w->traits))
+        return 0;
+    const struct eng_panel_shape shape = eng_panel_shape(w->traits, w->n_rows, w->n_cols);
+    return __builtin_mul_overflow(shape.n_panels, shape.stride_bytes, &n_bytes) ? SIZE_MAX : n_bytes;
+}
+
 int eng_matrix_pack(struct eng_matrix *w, struct eng_pool *pool, struct eng_error *err)
 {
-    if (w->packed || !w->data || !eng_kernel_set()->packed || !eng_panel_possible(w->traits))
+    if (w->packed || !w->data)
+        return ENG_OK;
+    const size_t n_bytes = eng_matrix_pack_bytes(w);
+    if (n_bytes == 0)
         return ENG_OK;
     struct pack_job job = {.w = w, .shape = eng_panel_shape(w->traits, w->n_rows, w->n_cols)};
-    size_t n_bytes;
-    if (__builtin_mul_overflow(job.shape.n_panels, job.shape.stride_bytes, &n_bytes))
+    if (n_bytes == SIZE_MAX)
         return eng_fail(err, ENG_EFORMAT, "pack a matrix of %zu x %zu: too large", w->n_rows, w->n_cols);
     job.out = alloc_weights(n_bytes);
     if (!job.out)

@@ -34,6 +34,14 @@ void eng_arena_free(struct eng_arena *arena)
     free(arena);
 }
 
+size_t eng_arena_bytes(const struct eng_arena *arena)
+{
+    size_t n_bytes = 0;
+    for (const struct block *b = arena ? arena->blocks : NULL; b; b = b->next)
+        n_bytes += b->cap;
+    return n_bytes;
+}
+
 /* calloc, because large blocks then cost memory only where they are used; every byte is handed out once, so it is still zero. */
 static struct block *add_block(struct eng_arena *arena, size_t bytes)
 {

@@ -9,6 +9,8 @@
 struct eng_arena;
 
 struct eng_arena *eng_arena_new(void);        /* NULL: no memory */
+/** eng_arena_bytes() - of all its blocks; NULL: 0. */
+size_t eng_arena_bytes(const struct eng_arena *arena);
 void eng_arena_free(struct eng_arena *arena); /* accepts NULL */
 
 /** eng_arena_alloc() - @n elements of @elem_bytes, zeroed, 64-byte aligned. NULL when the product overflows or memory is out. */

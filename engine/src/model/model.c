@@ -38,7 +38,8 @@ void eng_fill_info(struct eng_model *model)
     info->add_bos = model->vocab->add_bos;
 }
 
-static int load(struct eng_model *m, const char *path, const struct eng_model_params *params, struct eng_error *err)
+/* @need: NULL, or only sizes are wanted: no weight is read. */
+static int load(struct eng_model *m, const char *path, const struct eng_model_params *params, struct eng_weights_need *need, struct eng_error *err)
 {
     struct eng_mapped_file file;
     int rc = eng_mapped_file_open(&file, path, err);
@@ -48,13 +49,15 @@ static int load(struct eng_model *m, const char *path, const struct eng_model_pa
     m->map_bytes = file.n_bytes;
     m->info.file_bytes = file.n_bytes;
     m->vocab_only = params->vocab_only;
-    if (file.n_bytes && !m->vocab_only)
+    if (file.n_bytes && !m->vocab_only && !need)
         (void)madvise(m->map, m->map_bytes, MADV_WILLNEED);
     bool is_gguf = file.n_bytes >= 4 && memcmp(file.data, "GGUF", 4) == 0;
     struct eng_opening rest = {0};
-    const bool beside = params->n_threads > 1 && !m->vocab_only;
+    const bool beside = params->n_threads > 1 && !m->vocab_only && !need;
     rc = !is_gguf && ends_with(path, ".bin") ? eng_open_llama2c(m, &file, path, err) : eng_open_gguf(m, &file, beside ? &rest : NULL, err);
-    if (rc == ENG_OK && !m->vocab_only)
+    if (rc == ENG_OK && need)
+        rc = eng_weights_measure(m, params->quant, need, err);
+    else if (rc == ENG_OK && !m->vocab_only)
         rc = eng_weights_prepare(m, params->quant, params->n_threads, params->cpu_mask, err);
     rc = eng_open_gguf_end(m, &rest, rc, err);
     eng_share_sort(m->info.stored);
@@ -62,7 +65,8 @@ static int load(struct eng_model *m, const char *path, const struct eng_model_pa
     return rc;
 }
 
-int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err)
+static int open_as(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_weights_need *need,
+                   struct eng_error *err)
 {
     static const struct eng_model_params defaults;
     if (!params)
@@ -76,13 +80,36 @@ int eng_model_open(struct eng_model **out, const char *path, const struct eng_mo
         return eng_fail(err, ENG_ENOMEM, "%s: no memory", path);
     }
     mark(params, ENG_MARK_LOAD_BEGIN);
-    int rc = load(m, path, params, err);
+    int rc = load(m, path, params, need, err);
     mark(params, ENG_MARK_LOAD_END);
     if (rc == ENG_OK)
         *out = m;
     else
         eng_model_close(m);
     return rc;
+}
+
+int eng_model_open(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_error *err)
+{
+    return open_as(out, path, params, NULL, err);
+}
+
+int eng_model_measure(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_weights_need *need,
+                      struct eng_error *err)
+{
+    return open_as(out, path, params, need, err);
+}
+
+uint64_t eng_model_own_bytes(const struct eng_model *model)
+{
+    const char *const begin = model->map;
+    uint64_t header_bytes = model->map_bytes;
+    for (uint32_t i = 0; i < model->n_matrices; i++) { /* what lies before the first weight has been read */
+        const char *data = model->matrices[i].w->data;
+        if (data >= begin && data < begin + header_bytes)
+            header_bytes = (uint64_t)(data - begin);
+    }
+    return header_bytes + eng_arena_bytes(model->arena) + eng_arena_bytes(model->vocab_arena);
 }
 
 void eng_model_close(struct eng_model *model)

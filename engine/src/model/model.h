@@ -151,6 +151,17 @@ struct eng_model {
 /** eng_model_add_matrix() - list @w under @name, which stays the caller's or the arena's. ENG_ENOMEM. */
 int eng_model_add_matrix(struct eng_model *model, const char *name, struct eng_matrix *w, struct eng_error *err) ENG_MUST_CHECK;
 
+struct eng_weights_need; /* weights.h */
+
+/** eng_model_measure() - eng_model_open() without the weights: hyperparameters, vocabulary and sizes, no weight is read. For
+ *  eng_session_measure() and eng_model_close(); it opens no session. */
+int eng_model_measure(struct eng_model **out, const char *path, const struct eng_model_params *params, struct eng_weights_need *need,
+                      struct eng_error *err) ENG_MUST_CHECK;
+
+/** eng_model_own_bytes() - what a model holds beside its matrices: the file's header as it was read, vocabulary, norms, names. As
+ *  eng_model_measure() leaves it: after opening, matrices without a copy of the file's bytes are not found. */
+uint64_t eng_model_own_bytes(const struct eng_model *model);
+
 /** eng_model_recurrent() - some layer keeps a state that cannot be rewound (arch/arch.h: state_bytes). */
 bool eng_model_recurrent(const struct eng_model *model);
 

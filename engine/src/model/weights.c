@@ -145,18 +145,31 @@ static bool is_mapped(const struct eng_model *m, const void *p)
     return m->map && (const char *)p >= (const char *)m->map && (const char *)p < (const char *)m->map + m->map_bytes;
 }
 
+/* The type of the next matrix, in order; counts tensors on the way. */
+static const struct eng_type_traits *next_type(struct preparation *p, const struct eng_named_matrix *named)
+{
+    const bool is_view = named > p->model->matrices && named[-1].name == named->name; /* a further part of one tensor */
+    p->n_done += !is_view;
+    return p->to ? p->to[p->n_done - 1] : named->w->traits;
+}
+
+/* As it is executed now. */
+static void count_executed(struct eng_model *m, const struct eng_named_matrix *named)
+{
+    const struct eng_matrix *w = named->w;
+    const bool is_view = named > m->matrices && named[-1].name == named->name;
+    eng_share_add(m->info.executed, w->traits->type, !is_view, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
+    m->info.weight_bytes += w->data_bytes;
+}
+
 static int prepare(struct preparation *p, struct eng_named_matrix *named)
 {
     struct eng_matrix *w = named->w;
     const void *stored = w->data;
     size_t stored_bytes = w->data_bytes;
-    const bool is_view = named > p->model->matrices && named[-1].name == named->name; /* a further part of one tensor */
-    p->n_done += !is_view;
-    int rc = p->to ? eng_matrix_requantize(w, p->to[p->n_done - 1], p->pool, p->err) : ENG_OK;
-    if (rc == ENG_OK) {
-        eng_share_add(p->model->info.executed, w->traits->type, !is_view, (uint64_t)w->n_rows * w->n_cols, w->data_bytes);
-        p->model->info.weight_bytes += w->data_bytes;
-    }
+    int rc = eng_matrix_requantize(w, next_type(p, named), p->pool, p->err);
+    if (rc == ENG_OK)
+        count_executed(p->model, named);
     if (rc == ENG_OK && named->multiplied)
         rc = eng_matrix_pack(w, p->pool, p->err);
     if (rc == ENG_OK && (w->packed || w->owned) && is_mapped(p->model, stored))
@@ -198,6 +211,38 @@ int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_t
     if (rc == ENG_OK)
         rc = prepare_all(&p);
     eng_pool_close(p.pool);
+    free(p.to);
+    return rc;
+}
+
+/* prepare() without doing it: the pages of the file are resident while they are read, and given back if there is a copy. Rows that are only
+ * looked up count nothing: they are few. */
+static int measure(struct preparation *p, const struct eng_named_matrix *named, struct eng_weights_need *need)
+{
+    struct eng_matrix *w = named->w;
+    const struct eng_type_traits *to = next_type(p, named);
+    const uint64_t mapped = is_mapped(p->model, w->data) ? w->data_bytes : 0;
+    const bool changes = to != w->traits;
+    w->data_bytes = eng_matrix_bytes_as(w, to);
+    w->traits = to;
+    count_executed(p->model, named);
+    const uint64_t owned = changes ? w->data_bytes : 0, packed = named->multiplied ? eng_matrix_pack_bytes(w) : 0;
+    if (w->data_bytes == 0 || packed == SIZE_MAX)
+        return eng_fail(p->err, ENG_EFORMAT, "%s as %s: too large", named->name, to->name);
+    const uint64_t now = need->held_bytes + (owned || packed ? mapped : 0) + owned + packed;
+    need->load_bytes = now > need->load_bytes ? now : need->load_bytes;
+    need->held_bytes += packed ? packed : owned ? owned : named->multiplied ? mapped : 0;
+    return ENG_OK;
+}
+
+int eng_weights_measure(struct eng_model *model, const char *quant, struct eng_weights_need *need, struct eng_error *err)
+{
+    struct preparation p = {.model = model, .err = err};
+    int rc = choose_types(model, quant, &p.to, err);
+    *need = (struct eng_weights_need){0};
+    mark_roles(model);
+    for (uint32_t i = 0; i < model->n_matrices && rc == ENG_OK; i++)
+        rc = measure(&p, &model->matrices[i], need);
     free(p.to);
     return rc;
 }

@@ -23,6 +23,15 @@ void eng_share_sort(struct eng_type_share share[8]); /* most bytes first */
  */
 int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_threads, const char *cpu_mask, struct eng_error *err) ENG_MUST_CHECK;
 
+struct eng_weights_need {
+    uint64_t held_bytes; /* copies, and what is read where the file is mapped, once all is prepared */
+    uint64_t load_bytes; /* the most while it is being prepared */
+};
+
+/** eng_weights_measure() - what eng_weights_prepare() would take, and the same info, without taking it: no weight is read. The model's
+ *  matrices then say what they would be, and hold nothing: good for sizes only. */
+int eng_weights_measure(struct eng_model *model, const char *quant, struct eng_weights_need *need, struct eng_error *err) ENG_MUST_CHECK;
+
 uint64_t eng_weights_settle(struct eng_model *model); /* eng_model_settle() */
 
 void eng_weights_release(struct eng_model *model);

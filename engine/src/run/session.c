@@ -143,19 +143,29 @@ static size_t lay_out(struct eng_session *s, struct carve *c)
     return touched;
 }
 
-static int make_arena(struct eng_session *s, struct eng_error *err)
+/* Bytes of the arena, and of what is written at once. */
+static int measure_arena(struct eng_session *s, size_t *n_bytes, size_t *touched, struct eng_error *err)
 {
     struct carve c = {0};
-    const size_t touched = lay_out(s, &c);
+    *touched = lay_out(s, &c);
+    *n_bytes = c.at;
     if (c.overflow || c.at > SIZE_MAX / 2)
         return eng_fail(err, ENG_ELIMIT, "a session of %u slots and batches of %u does not fit into memory", s->reduce.n_slots, s->n_batch);
-    s->arena = aligned_alloc(64, c.at);
+    return ENG_OK;
+}
+
+static int make_arena(struct eng_session *s, struct eng_error *err)
+{
+    size_t touched;
+    const int rc = measure_arena(s, &s->arena_bytes, &touched, err);
+    if (rc != ENG_OK)
+        return rc;
+    s->arena = aligned_alloc(64, s->arena_bytes);
     if (!s->arena)
         return eng_fail(err, ENG_ENOMEM, "no memory for the session: %zu MiB, of which cache %zu MiB; ask for a smaller context",
-                        c.at >> 20, s->kv_bytes >> 20);
-    s->arena_bytes = c.at;
+                        s->arena_bytes >> 20, s->kv_bytes >> 20);
     memset(s->arena, 0, touched); /* padding of V must be zero; and page faults belong here, not into a measurement */
-    c = (struct carve){.base = s->arena};
+    struct carve c = {.base = s->arena};
     lay_out(s, &c);
     for (int r = 0; r < ENG_ROPES; r++)
         if (s->rope_freq[r])
@@ -241,7 +251,8 @@ static int plan_sizes(struct eng_session *s, const struct eng_session_params *p,
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-int eng_session_open(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err)
+/* All but the arena. */
+static int plan_session(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err)
 {
     const struct eng_session_params none = {0}, *p = params ? params : &none;
     *out = NULL;
@@ -262,12 +273,38 @@ int eng_session_open(struct eng_session **out, struct eng_model *model, const st
 
     int rc;
     if ((rc = choose_all(s, p, err)) != ENG_OK || (rc = plan_sizes(s, p, err)) != ENG_OK ||
-        (rc = eng_pool_open_masked(&s->pool, p->n_threads ? p->n_threads : 1, p->cpu_mask, err)) != ENG_OK || (rc = make_arena(s, err)) != ENG_OK) {
+        (rc = eng_pool_open_masked(&s->pool, p->n_threads ? p->n_threads : 1, p->cpu_mask, err)) != ENG_OK) {
         eng_session_close(s);
         return rc;
     }
     *out = s;
     return ENG_OK;
+}
+
+int eng_session_open(struct eng_session **out, struct eng_model *model, const struct eng_session_params *params, struct eng_error *err)
+{
+    int rc = plan_session(out, model, params, err);
+    if (rc == ENG_OK)
+        rc = make_arena(*out, err);
+    if (rc != ENG_OK) {
+        eng_session_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+int eng_session_measure(struct eng_model *model, const struct eng_session_params *params, struct eng_session_need *need, struct eng_error *err)
+{
+    struct eng_session *s;
+    size_t n_bytes, touched;
+    int rc = plan_session(&s, model, params, err);
+    if (rc == ENG_OK)
+        rc = measure_arena(s, &n_bytes, &touched, err);
+    if (rc == ENG_OK)
+        *need = (struct eng_session_need){.kv_bytes = s->kv_bytes, .scratch_bytes = n_bytes - s->kv_bytes,
+                                          .used_bytes = touched + model->hp.n_vocab * sizeof(float)};
+    eng_session_close(s);
+    return rc;
 }
 
 void eng_session_close(struct eng_session *s)

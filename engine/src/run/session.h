@@ -118,4 +118,12 @@ int eng_id_check(const struct eng_session *s, int32_t id, size_t position, struc
 /** eng_logits_check() - ENG_ENAN when one of logits[n_vocab] is not finite, with the token's index. */
 int eng_logits_check(const struct eng_session *s, const float *logits, uint32_t token, struct eng_error *err) ENG_MUST_CHECK;
 
+struct eng_session_need {
+    uint64_t kv_bytes, scratch_bytes; /* as eng_session_info() says right after opening */
+    uint64_t used_bytes;              /* of both together, what decoding touches: all but the logits of drafts and scores */
+};
+
+/** eng_session_measure() - what eng_session_open() would take, by the same layout, without the arena. @model may be one of eng_model_measure(). */
+int eng_session_measure(struct eng_model *model, const struct eng_session_params *params, struct eng_session_need *need, struct eng_error *err) ENG_MUST_CHECK;
+
 #endif

@@ -9,6 +9,7 @@ set(ENG_RUN_SOURCES
   src/run/follow.c
   src/run/forward.c
   src/run/generate.c
+  src/run/memory_need.c
   src/run/methods.c
   src/run/ops.c
   src/run/recur_portable.c
