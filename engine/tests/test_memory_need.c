@@ -80,7 +80,7 @@ static void compare(const struct eng_model_params *mp, const struct eng_session_
     assert_true(need.model_bytes > 0);
     assert_true(need.peak_bytes >= need.model_bytes + need.load_bytes);
     assert_true(need.peak_bytes >= need.model_bytes + need.held_bytes + need.kv_bytes);
-    assert_true(need.peak_bytes <= need.model_bytes + need.load_bytes + need.held_bytes + need.kv_bytes + need.scratch_bytes);
+    assert_true(need.peak_bytes <= need.model_bytes + need.load_bytes + need.held_bytes + need.rows_bytes + need.kv_bytes + need.scratch_bytes);
     eng_session_close(s);
     eng_model_close(m);
 }
@@ -106,6 +106,22 @@ static void sizes_are_those_of_opening(void **state)
             }
     }
     compare(NULL, NULL);
+}
+
+/* An embedding that keeps its place in the file is resident row by row, at most as a whole; one that was made anew is counted already. */
+static void rows_that_are_looked_up_are_counted(void **state)
+{
+    (void)state;
+    struct eng_memory_need file, few, other;
+    struct eng_error err = {0};
+    write_tiny(&(struct gguf_tiny){.type = ENG_TYPE_Q4_0, .embd_type = ENG_TYPE_F32, .d_model = 2048, .n_ctx = 512, .untied = true});
+    const uint64_t embd_bytes = (uint64_t)GGUF_TINY_VOCAB * 2048 * sizeof(float);
+    assert_int_equal(eng_memory_need(&file, path, NULL, &(struct eng_session_params){.n_ctx = 512}, &err), ENG_OK);
+    assert_int_equal(file.rows_bytes, embd_bytes); /* 33 windows of 64 KiB: all of them */
+    assert_int_equal(eng_memory_need(&few, path, NULL, &(struct eng_session_params){.n_ctx = 4}, &err), ENG_OK);
+    assert_int_equal(few.rows_bytes, 4 * 2 * 65536);
+    assert_int_equal(eng_memory_need(&other, path, &(struct eng_model_params){.quant = "q8_0"}, NULL, &err), ENG_OK);
+    assert_int_equal(other.rows_bytes, 0);
 }
 
 /* A context beyond the model's is the model's: what the suite's callers ask for then. */
@@ -152,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_are_those_of_opening),
+        cmocka_unit_test(rows_that_are_looked_up_are_counted),
         cmocka_unit_test(a_context_beyond_the_models_is_the_models),
         cmocka_unit_test(errors_are_those_of_opening),
     };

@@ -255,10 +255,11 @@ struct eng_memory_need {   /* bytes resident in a process, the program itself no
     uint64_t weight_bytes; /* as eng_model_info() will say */
     uint64_t held_bytes;   /* weights as they stay: packed or requantized copies; where there is none, the file's pages, all of them read */
     uint64_t load_bytes;   /* the same while the matrix is prepared that takes most, with what it is made from */
+    uint64_t rows_bytes;   /* embeddings looked up where the file is mapped, as a text of n_ctx tokens may need them: the one estimate here */
     uint64_t model_bytes;  /* the file's header, vocabulary, norms */
     uint64_t kv_bytes, scratch_bytes; /* as eng_session_info() will say */
     uint64_t peak_bytes;   /* model_bytes + the greater of loading and decoding. More can come: drafts and scores use up to 15 n_vocab floats,
-                            * rows looked up where the file is mapped bring their pages */
+                            * and Linux 6.18 maps a whole folio of the file (megabytes) where one page is read */
 };
 
 /** eng_memory_need() - what eng_model_open() and eng_session_open() with these parameters would take, by the code that takes it, without

@@ -215,8 +215,7 @@ int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_t
     return rc;
 }
 
-/* prepare() without doing it: the pages of the file are resident while they are read, and given back if there is a copy. Rows that are only
- * looked up count nothing: they are few. */
+/* prepare() without doing it: the pages of the file are resident while they are read, and given back if there is a copy. */
 static int measure(struct preparation *p, const struct eng_named_matrix *named, struct eng_weights_need *need)
 {
     struct eng_matrix *w = named->w;
@@ -231,6 +230,8 @@ static int measure(struct preparation *p, const struct eng_named_matrix *named, 
         return eng_fail(p->err, ENG_EFORMAT, "%s as %s: too large", named->name, to->name);
     const uint64_t now = need->held_bytes + (owned || packed ? mapped : 0) + owned + packed;
     need->load_bytes = now > need->load_bytes ? now : need->load_bytes;
+    if (!owned && (packed || !named->multiplied) && (w == &p->model->token_embd || w == &p->model->position_embd))
+        need->rows_bytes += mapped;
     need->held_bytes += packed ? packed : owned ? owned : named->multiplied ? mapped : 0;
     return ENG_OK;
 }

@@ -26,6 +26,7 @@ int eng_weights_prepare(struct eng_model *model, const char *quant, uint32_t n_t
 struct eng_weights_need {
     uint64_t held_bytes; /* copies, and what is read where the file is mapped, once all is prepared */
     uint64_t load_bytes; /* the most while it is being prepared */
+    uint64_t rows_bytes; /* matrices whose rows are looked up where the file is mapped: resident as far as they are asked for */
 };
 
 /** eng_weights_measure() - what eng_weights_prepare() would take, and the same info, without taking it: no weight is read. The model's

@@ -302,7 +302,7 @@ int eng_session_measure(struct eng_model *model, const struct eng_session_params
         rc = measure_arena(s, &n_bytes, &touched, err);
     if (rc == ENG_OK)
         *need = (struct eng_session_need){.kv_bytes = s->kv_bytes, .scratch_bytes = n_bytes - s->kv_bytes,
-                                          .used_bytes = touched + model->hp.n_vocab * sizeof(float)};
+                                          .used_bytes = touched + model->hp.n_vocab * sizeof(float), .n_ctx = s->reduce.n_ctx};
     eng_session_close(s);
     return rc;
 }

@@ -121,6 +121,7 @@ int eng_logits_check(const struct eng_session *s, const float *logits, uint32_t 
 struct eng_session_need {
     uint64_t kv_bytes, scratch_bytes; /* as eng_session_info() says right after opening */
     uint64_t used_bytes;              /* of both together, what decoding touches: all but the logits of drafts and scores */
+    uint32_t n_ctx;
 };
 
 /** eng_session_measure() - what eng_session_open() would take, by the same layout, without the arena. @model may be one of eng_model_measure(). */
