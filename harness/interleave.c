@@ -7,8 +7,9 @@
 #include "base/rng.h"
 #include "harness/machine_cpu.h"
 #include "harness/machine_facts.h"
+#include "harness/memory_forecast.h"
 
-/* A worker's memory as far as its model's file tells: weights that were unpacked or requantized beside the mapped file, cache and scratch. */
+/* Where no forecast can be had: weights that were unpacked or requantized beside the mapped file, cache and scratch. */
 #define PER_FILE_BYTE 2u
 #define BESIDE_BYTES (256u << 20)
 
@@ -18,6 +19,7 @@ struct turns {
     struct mb_cell_done *done;
     struct mb_cell_run **runs; /* [n_cells of the plan]; NULL: not begun or complete */
     size_t *last_turn;         /* [n_cells] when each had its turn */
+    uint64_t *need_bytes;      /* [n_cells] of a worker; 0: not asked for yet */
     size_t *members;           /* [n] cells of the group */
     size_t n, n_turns;
 };
@@ -29,7 +31,13 @@ static bool is_complete(const struct turns *t, size_t i)
 
 static uint64_t need_of(const struct turns *t, size_t i)
 {
-    return t->host->plan->cells[i].model_bytes * PER_FILE_BYTE + BESIDE_BYTES;
+    const struct mb_plan_cell *cell = &t->host->plan->cells[i];
+    if (t->need_bytes[i] == 0) {
+        struct mb_memory_forecast forecast;
+        mb_memory_forecast(&forecast, &cell->cell, t->host->root);
+        t->need_bytes[i] = forecast.peak_bytes ? forecast.peak_bytes : cell->model_bytes * PER_FILE_BYTE + BESIDE_BYTES;
+    }
+    return t->need_bytes[i];
 }
 
 static bool is_alive(const struct turns *t, size_t i)
@@ -135,7 +143,8 @@ int mb_interleave_run(const struct mb_cell_host *host, const size_t *order, cons
     t.runs = calloc(n + 1, sizeof(struct mb_cell_run *));
     t.last_turn = calloc(n + 1, sizeof(*t.last_turn));
     t.members = calloc(n + 1, sizeof(*t.members));
-    int rc = placed && t.runs && t.last_turn && t.members ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for %zu cells", n);
+    t.need_bytes = calloc(n + 1, sizeof(*t.need_bytes));
+    int rc = placed && t.runs && t.last_turn && t.members && t.need_bytes ? MB_OK : mb_fail(err, MB_ENOMEM, "no memory for %zu cells", n);
     for (size_t k = 0; rc == MB_OK && k < n; k++) {
         t.n = 0;
         for (size_t l = k; l < n && !placed[order[k]]; l++)
@@ -148,6 +157,7 @@ int mb_interleave_run(const struct mb_cell_host *host, const size_t *order, cons
     free(placed);
     free(t.runs);
     free(t.last_turn);
+    free(t.need_bytes);
     free(t.members);
     return rc;
 }

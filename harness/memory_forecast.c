@@ -16,6 +16,7 @@
 #include "workloads/workload.h"
 
 #define MIB 1048576.0
+#define MOST_SECONDS 30 /* to read a header: a share that hangs must not hold the night up */
 
 /* A worker is this program: what it has resident before a model is opened is what we have, program and libraries. */
 static uint64_t own_bytes(const char *root)
@@ -63,13 +64,16 @@ static void answer_and_end(const struct mb_memory_forecast *f, int fd)
 static void ask_aside(struct mb_memory_forecast *f, const struct mb_cell *cell, const struct mb_runner_ops *runner)
 {
     struct mb_memory_forecast seen;
-    int ends[2], status = 0;
+    int ends[2] = {-1, -1}, status = 0;
     const pid_t child = pipe(ends) ? -1 : fork();
     if (child < 0) {
         snprintf(f->why_not, sizeof(f->why_not), "not predicted: no process to read the model in: %s", strerror(errno));
-        return; /* a leaked pipe at worst, where not even a process can be had */
+        for (int i = 0; i < 2 && ends[i] >= 0; i++)
+            close(ends[i]);
+        return;
     }
     if (child == 0) {
+        alarm(MOST_SECONDS); /* its default ends the process */
         ask(f, cell, runner);
         answer_and_end(f, ends[1]);
     }
