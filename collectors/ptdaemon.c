@@ -232,6 +232,14 @@ static void take_sample(struct ptdaemon *s, const char *line, long long *first_m
     mb_meter_log_add(&s->log, t_ns, t_ns, &uw);
 }
 
+/* Stop was said although Go was refused: its answer shall not be taken for the next Go's. */
+static void skip_answer(struct ptdaemon *s)
+{
+    struct mb_error err;
+    if (s->lines.fd && mb_line_await(&s->lines, ANSWER_MS, take_answer, s, &err))
+        mb_line_close(&s->lines);
+}
+
 /* What was measured between Go and Stop; false with s->reason. */
 static bool fetch(struct ptdaemon *s)
 {
@@ -241,7 +249,11 @@ static bool fetch(struct ptdaemon *s)
         take_go(s, s->answer);
         s->t_go_ns = s->log.t_start_ns; /* it was not looked at in time */
     }
-    if (s->reason[0] || !await_answer(s, "Stop"))
+    if (s->reason[0]) {
+        skip_answer(s);
+        return false;
+    }
+    if (!await_answer(s, "Stop"))
         return false;
     say(s, "RL\r\n");
     if (!await_answer(s, "RL"))

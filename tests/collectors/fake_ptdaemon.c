@@ -69,8 +69,11 @@ static bool answer(const struct fake_ptdaemon *d, int client, const char *comman
     else if (strcmp(command, "Go,1000,0,meltbench") == 0)
         say(d, client, d->mode == PTDAEMON_REFUSES_GO ? "Error: measurement already running\r\n"
                                                        : "Starting untimed measurement, maximum 500000 samples at 1000ms with 0 rampup samples\r\n");
-    else if (strcmp(command, "Stop") == 0)
+    else if (strcmp(command, "Stop") == 0) {
+        if (d->mode == PTDAEMON_REFUSES_GO) /* after the client could have begun the next trial */
+            pause_ms(50);
         say(d, client, "Stopping untimed measurement\r\n");
+    }
     else if (strcmp(command, "RL") == 0 && d->mode == PTDAEMON_REFUSES_RL)
         say(d, client, "Invalid number of parameters\r\n");
     else if (strcmp(command, "RL") == 0)

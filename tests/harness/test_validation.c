@@ -57,14 +57,15 @@ static void known_work_is_measured_within_its_bounds(void **state)
         printf("%s, %s: %.10g, expected %.10g +- %g: %s %s\n", v.rows[i].subject, v.rows[i].what, v.rows[i].value, v.rows[i].expected, v.rows[i].bound,
                mb_validation_verdict_name(v.rows[i].verdict), v.rows[i].note);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they touch memory of their own, and are slow */
-    const struct mb_validation_row *rss = row_of(&v, "rise of RssAnon"), *tokens = row_of(&v, "error of a stamp");
+    const struct mb_validation_row *rss = row_of(&v, "rise of RssAnon");
     assert_int_equal(rss->verdict, MB_VALIDATION_OK);
     assert_true(rss->bound <= (double)sysconf(_SC_PAGESIZE));
-    assert_true(isnan(tokens->value) || tokens->bound < 2000);
-    assert_false(isnan(tokens->value));
     assert_int_equal(row_of(&v, "minor faults")->verdict, MB_VALIDATION_OK);
-    assert_int_equal(row_of(&v, "task clock")->verdict, MB_VALIDATION_OK);
 #endif
+    /* Times depend on who else uses the machine: only that they were taken and held against the right bounds. */
+    const struct mb_validation_row *tokens = row_of(&v, "error of a stamp"), *clock = row_of(&v, "task clock");
+    assert_true(tokens->value >= 0 && tokens->bound > 1000 && tokens->bound < 2000);
+    assert_true(clock->value > 0.99 * clock->expected && clock->bound >= 0.01 * clock->expected);
     const struct mb_validation_row *watt = row_of(&v, "10 W");
     assert_int_equal(watt->verdict, MB_VALIDATION_OK);
     assert_true(watt->bound <= 0.01 * watt->expected * 1.0001);
