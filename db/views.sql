@@ -620,7 +620,7 @@ FROM profile_phase;
 -- v_bench_sample: times that llama-bench's figures are made of, one a row, with the tokens in them (n_prompt + n_gen): of the ok measured repetitions of micro cells, from the begin of
 --   the prefill to the last token (where no token was asked for, to the end of the prefill); of imported rows, their samples_ns.
 CREATE VIEW v_bench_sample AS
-SELECT t.cell_id, NULL AS import_row_id, t.repetition AS i, c.options ->> '$.prompt' + c.options ->> '$.gen' AS n_tokens,
+SELECT t.cell_id, CAST(NULL AS INTEGER) AS import_row_id, t.repetition AS i, c.options ->> '$.prompt' + c.options ->> '$.gen' AS n_tokens,
        max(CASE WHEN e.kind = CASE WHEN c.options ->> '$.gen' > 0 THEN 'token' ELSE 'prefill_end' END THEN e.t_ns END)
        - min(CASE e.kind WHEN 'prefill_begin' THEN e.t_ns END) AS ns
 FROM cell c JOIN trial t ON t.cell_id = c.id JOIN event e ON e.trial_id = t.id
