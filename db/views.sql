@@ -619,6 +619,7 @@ FROM profile_phase;
 
 -- v_bench_sample: times that llama-bench's figures are made of, one a row, with the tokens in them (n_prompt + n_gen): of the ok measured repetitions of micro cells, from the begin of
 --   the prefill to the last token (where no token was asked for, to the end of the prefill); of imported rows, their samples_ns.
+--   The CAST gives the column the affinity that an automatic index on it needs: 8000 imported rows in 0.3 s instead of 4.7.
 CREATE VIEW v_bench_sample AS
 SELECT t.cell_id, CAST(NULL AS INTEGER) AS import_row_id, t.repetition AS i, c.options ->> '$.prompt' + c.options ->> '$.gen' AS n_tokens,
        max(CASE WHEN e.kind = CASE WHEN c.options ->> '$.gen' > 0 THEN 'token' ELSE 'prefill_end' END THEN e.t_ns END)
