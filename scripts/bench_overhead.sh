@@ -29,7 +29,7 @@ for i in $(seq "$pairs"); do
   order="none all"
   if [ $((i % 2)) = 0 ]; then order="all none"; fi
   for which in $order; do
-    { time "$binary" run "$work/$which.yaml" --db "$work/$which.db" --again --quiet 2>"$work/said"; } 2>>"$work/$which.cpu" ||
+    { time "$binary" run "$work/$which.yaml" --db "$work/$which.db" --again --quiet --noise 0 2>"$work/said"; } 2>>"$work/$which.cpu" ||
       { cat "$work/said" >&2; exit 1; }
   done
   [ ! -t 2 ] || printf '\rpair %d of %d ' "$i" "$pairs" >&2
